@@ -1,0 +1,30 @@
+"""Customer analytics: dataframe in, dataframe out.
+
+Rooms are loaded when they are first used, so that ``import crmlytics`` stays light:
+
+>>> import crmlytics as crm
+>>> sorted(crm.__all__)  # doctest: +ELLIPSIS
+['__version__', 'datasets', ...]
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crmlytics import datasets, errors, kpi, quality, report, segmentation
+
+__version__ = "0.1.0"
+
+_ROOMS = ("datasets", "errors", "kpi", "quality", "report", "segmentation")
+
+__all__ = ["__version__", "datasets", "errors", "kpi", "quality", "report", "segmentation"]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _ROOMS:
+            return import_module(f"crmlytics.{name}")
+        raise AttributeError(f"module 'crmlytics' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)

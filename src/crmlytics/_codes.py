@@ -1,0 +1,257 @@
+"""Reductions of eager tables: integer codes and numpy arrays, one pass each.
+
+`_transactions` is their only caller. Ids are encoded once (`Source.keys`) and every count, sum,
+first and last is a `bincount` or a `ufunc.at` over the codes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from crmlytics import _periods
+from crmlytics._columns import Bools, Floats, Ints, Keys
+from crmlytics._frame import Source
+from crmlytics._groups import Groups, groups
+
+# A grid of cells up to this many times longer than the rows is cheaper than sorting the rows.
+_DENSE = 4
+
+
+def seen_rows(source: Source, day: int) -> Bools | None:
+    """Mark the rows up to the end of a day; None means all, so that nothing need be copied."""
+    ticks = source.ticks("date")
+    if source.n_rows and source.days("date")[1] > day:
+        return ticks.values < (day + 1) * ticks.per_day
+    return None
+
+
+def returns(source: Source) -> Bools | None:
+    """Mark the rows with a negative amount; None where there is none."""
+    if "amount" not in source.names or source.n_rows == 0:
+        return None
+    amounts = source.numbers("amount")
+    negative = amounts < 0
+    return negative if negative.any() else None
+
+
+def pick(values: Any, rows: Bools | None) -> Any:
+    return values if rows is None else values[rows]
+
+
+def both(rows: Bools | None, others: Bools | None) -> Bools | None:
+    """Rows in both marks, None standing for all."""
+    if rows is None or others is None:
+        return others if rows is None else rows
+    return rows & others
+
+
+def sums(codes: Any, amounts: Floats, size: int) -> tuple[Floats, Bools | None]:
+    """Sum amounts by code; the second array marks sums with nothing unknown in them."""
+    total = float(amounts.sum())
+    if np.isfinite(total):
+        return np.bincount(codes, amounts, size), None
+    unknown = np.isnan(amounts)
+    spent = np.bincount(codes, np.where(unknown, 0.0, amounts), size)
+    return spent, np.bincount(codes[unknown], minlength=size) == 0
+
+
+def distinct_per(groups: Any, n_groups: int, items: Any, n_items: int) -> Ints:
+    """Count the different items of each group.
+
+    Most items (orders) belong to one group (customer): then one owner an item is noted and the
+    owners are counted, which needs no sorting. Otherwise the pairs are made distinct.
+    """
+    owner = np.full(n_items, -1, dtype=np.int64)
+    owner[items] = groups
+    if np.array_equal(owner[items], groups):
+        return np.bincount(owner[owner >= 0], minlength=n_groups)
+    pairs = np.unique(np.asarray(groups, dtype=np.int64) * n_items + items)
+    return np.bincount(pairs // n_items, minlength=n_groups)
+
+
+def per_customer(
+    source: Source, day: int, *, count: str, drop_returns: bool
+) -> tuple[dict[str, Any], Keys, int]:
+    """Reduce lines to one entry a customer: last, first, frequency, spent.
+
+    Also returns the number of customers left out because all they have are returns.
+    """
+    keys, ticks = source.keys("customer"), source.ticks("date")
+    seen, negative = seen_rows(source, day), returns(source)
+    bought = both(seen, None if negative is None else ~negative)
+    codes, moments = pick(keys.codes, bought), pick(ticks.values, bought)
+    lines = np.bincount(codes, minlength=keys.size)
+    customers = np.flatnonzero(lines)
+    last = np.full(keys.size, np.iinfo(np.int64).min)
+    np.maximum.at(last, codes, moments)
+    first = np.full(keys.size, np.iinfo(np.int64).max)
+    np.minimum.at(first, codes, moments)
+    reduced: dict[str, Any] = {
+        "last": ticks.days(last[customers]),
+        "first": ticks.days(first[customers]),
+    }
+    if count == "orders":
+        orders = source.keys("order")
+        lines = distinct_per(codes, keys.size, pick(orders.codes, bought), orders.size)
+    elif count == "days":
+        days = ticks.days(moments)
+        low = int(days.min()) if len(days) else 0
+        span = int(days.max()) - low + 1 if len(days) else 1
+        pairs = _present(codes.astype(np.int64) * span + (days - low), keys.size * span)
+        lines = np.bincount(pairs.present // span, minlength=keys.size)
+    reduced["frequency"] = lines[customers]
+    paid = bought if drop_returns else seen
+    amounts = pick(source.numbers("amount"), paid)
+    spent, known = sums(pick(keys.codes, paid), amounts, keys.size)
+    reduced["spent"] = spent[customers]
+    reduced["known"] = None if known is None else known[customers]
+    left_out = 0
+    if negative is not None:
+        there = np.bincount(pick(keys.codes, seen), minlength=keys.size)
+        left_out = int(np.count_nonzero(there)) - len(customers)
+    reduced["customer"] = customers
+    return reduced, keys, left_out
+
+
+@dataclass(frozen=True)
+class _Present:
+    """Which of many possible cells hold rows, in ascending order, and the place of each row."""
+
+    present: Ints
+    cells: Any
+    inverse: Any = None
+    size: int = 0
+
+    def sums(self, amounts: Floats) -> tuple[Floats, Bools | None]:
+        if self.inverse is not None:
+            return sums(self.inverse, amounts, len(self.present))
+        spent, known = sums(self.cells, amounts, self.size)
+        return spent[self.present], None if known is None else known[self.present]
+
+    def distinct(self, items: Any, n_items: int) -> Ints:
+        if self.inverse is not None:
+            return distinct_per(self.inverse, len(self.present), items, n_items)
+        return distinct_per(self.cells, self.size, items, n_items)[self.present]
+
+
+def _present(cells: Any, size: int) -> _Present:
+    if size <= _DENSE * len(cells) + 1_000_000:
+        return _Present(np.flatnonzero(np.bincount(cells, minlength=size)), cells, size=size)
+    present, inverse = np.unique(cells, return_inverse=True)
+    return _Present(present, cells, inverse)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The periods of a table, from that of the first day to that of `as_of`."""
+
+    period: str
+    first: int  # period numbers
+    last: int
+
+    @property
+    def length(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True)
+class _Activity:
+    """One entry for each customer of a group and period with activity, sorted by both."""
+
+    cells: _Present
+    entity: Ints  # customer within group
+    period: Ints  # from the first of the calendar
+    starts: Bools  # the first entry of its entity
+
+
+def _row_periods(source: Source, calendar: Calendar, rows: Bools | None) -> Any:
+    ticks = source.ticks("date")
+    first, last = source.days("date")
+    return pick(_periods.of_rows(ticks.days(), first, last, calendar.period), rows)
+
+
+def _activity(
+    source: Source, calendar: Calendar, grouped: Groups, rows: Bools | None, periods: Any
+) -> _Activity:
+    keys = source.keys("customer")
+    entity = pick(keys.codes, rows).astype(np.int64)
+    if grouped.codes is not None:
+        entity += pick(grouped.codes, rows) * keys.size
+    cells = entity * calendar.length
+    cells += periods
+    found = _present(cells, grouped.size * keys.size * calendar.length)
+    who = found.present // calendar.length
+    when = found.present - who * calendar.length
+    starts = np.ones(len(who), dtype=bool)
+    np.not_equal(who[1:], who[:-1], out=starts[1:])
+    return _Activity(found, who, when, starts)
+
+
+def cohort_cells(
+    source: Source, calendar: Calendar, day: int, *, orders: bool, amounts: bool
+) -> pa.Table:
+    """Count customers, orders and amounts by group, first period and period."""
+    rows = seen_rows(source, day)
+    grouped, periods = groups(source, rows), _row_periods(source, calendar, rows)
+    active = _activity(source, calendar, grouped, rows, periods)
+    places = np.flatnonzero(active.starts)
+    cohort = np.repeat(active.period[places], np.diff(np.append(places, len(active.period))))
+    group = active.entity // max(source.keys("customer").size, 1)
+    length = calendar.length
+    cell = (group * length + cohort) * length + active.period
+    size = grouped.size * length * length
+    customers = np.bincount(cell, minlength=size)
+    filled = np.flatnonzero(customers)
+    columns = grouped.columns(filled // (length * length))
+    columns["cohort"] = filled // length % length + calendar.first
+    columns["period"] = filled % length + calendar.first
+    columns["customers"] = customers[filled]
+    if orders:
+        keys = source.keys("order")
+        made = active.cells.distinct(pick(keys.codes, rows), keys.size)
+        columns["orders"] = np.bincount(cell, made, size)[filled].astype(np.int64)
+    if amounts:
+        spent, known = active.cells.sums(pick(source.numbers("amount"), rows))
+        columns["amount"] = np.bincount(cell, spent, size)[filled]
+        unknown = np.zeros(len(spent)) if known is None else ~known
+        columns["unknown"] = np.bincount(cell, unknown, size)[filled]
+    return pa.table(columns)
+
+
+def period_flow(source: Source, calendar: Calendar, day: int) -> pa.Table:
+    """Count by group and period who was active, new and retained; with orders and amounts."""
+    seen = seen_rows(source, day)
+    negative = returns(source)
+    bought = both(seen, None if negative is None else ~negative)
+    grouped, length = groups(source, seen), calendar.length
+    periods = _row_periods(source, calendar, bought)
+    active = _activity(source, calendar, grouped, bought, periods)
+    cell = active.entity // max(source.keys("customer").size, 1) * length + active.period
+    again = np.zeros(len(cell), dtype=bool)
+    again[1:] = (np.diff(active.period) == 1) & ~active.starts[1:]
+    size = grouped.size * length
+    columns = grouped.columns(np.repeat(np.arange(grouped.size), length))
+    columns["period"] = np.tile(np.arange(length) + calendar.first, grouped.size)
+    columns["active"] = np.bincount(cell, minlength=size)
+    columns["new"] = np.bincount(cell[active.starts], minlength=size)
+    columns["retained"] = np.bincount(cell[again], minlength=size)
+    if "order" in source.names:
+        orders = source.keys("order")
+        rows_cell = _with_groups(grouped, bought, periods, length)
+        columns["orders"] = distinct_per(
+            rows_cell, size, pick(orders.codes, bought), orders.size
+        )
+    if "amount" in source.names:
+        if negative is not None:
+            periods = _row_periods(source, calendar, seen)
+        rows_cell = _with_groups(grouped, seen, periods, length)
+        spent, known = sums(rows_cell, pick(source.numbers("amount"), seen), size)
+        columns["amount"] = spent
+        columns["unknown"] = np.zeros(size) if known is None else (~known).astype(float)
+    return pa.table(columns)
+
+
+def _with_groups(grouped: Groups, rows: Bools | None, periods: Any, length: int) -> Any:
+    return periods if grouped.codes is None else pick(grouped.codes, rows) * length + periods

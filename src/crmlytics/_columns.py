@@ -1,0 +1,229 @@
+"""Columns of eager tables as numpy arrays.
+
+The one place that knows how pandas (numpy, nullable and pyarrow dtypes, categoricals), Polars and
+PyArrow hold numbers, dates and ids. Ids become integer codes once, and every reduction works on
+codes; the ids themselves are only touched again to name the rows of a result.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Family = Literal["number", "date", "aware date", "text", "flag", "other"]
+
+_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+# A table of codes up to this many times longer than the column is cheaper than hashing the ids.
+_DENSE = 4
+
+
+def family(series: nw.Series[Any]) -> Family:
+    """Say what kind of values a column holds, whatever the library calls its dtype."""
+    dtype = series.dtype
+    if dtype.is_numeric():
+        return "number"
+    if is_object(series):
+        return _object_family(series.to_native())
+    # pandas columns in zones with an underscore (America/New_York) are Unknown to narwhals
+    if dtype == nw.Unknown and hasattr(series.to_native().dtype, "tz"):
+        return "aware date"
+    return dtype_family(dtype)
+
+
+def is_object(series: nw.Series[Any]) -> bool:
+    """Say whether a column is an object column of pandas; narwhals judges those by 100 rows."""
+    return bool(getattr(series.to_native(), "dtype", None) == object)
+
+
+def dtype_family(dtype: Any) -> Family:
+    """Say what a dtype holds, where there is no column to look at (lazy tables)."""
+    if dtype.is_numeric():
+        return "number"
+    if dtype == nw.Boolean:
+        return "flag"
+    if dtype == nw.Datetime:
+        return "aware date" if getattr(dtype, "time_zone", None) else "date"
+    if dtype == nw.Date:
+        return "date"
+    if dtype in {nw.String, nw.Categorical, nw.Enum}:
+        return "text"
+    return "other"
+
+
+def _object_family(native: Any) -> Family:
+    from pandas.api.types import infer_dtype
+
+    inferred = infer_dtype(native, skipna=True)
+    if inferred in {"integer", "floating", "decimal", "mixed-integer-float"}:
+        return "number"
+    if inferred in {"string", "empty"}:
+        return "text"
+    return "flag" if inferred == "boolean" else "other"
+
+
+def describe(series: nw.Series[Any]) -> str:
+    """Name a column's dtype for a sentence."""
+    native = series.to_native()
+    if is_object(series):
+        from pandas.api.types import infer_dtype
+
+        return f"{infer_dtype(native, skipna=True)} Python objects"
+    return str(native.dtype) if series.dtype == nw.Unknown else str(series.dtype)
+
+
+def _numpy_backed(native: Any) -> bool:
+    return isinstance(getattr(native, "dtype", None), np.dtype)
+
+
+def null_mask(series: nw.Series[Any]) -> Bools:
+    """Mark nulls; NaN counts as null, because pandas cannot tell them apart."""
+    mask = np.asarray(series.is_null().to_numpy(), dtype=bool)
+    if series.dtype.is_float():
+        mask = mask | np.asarray(series.is_nan().fill_null(value=False).to_numpy(), dtype=bool)
+    return mask
+
+
+def numbers(series: nw.Series[Any]) -> Floats:
+    """Return a column of numbers as float64, NaN where unknown; a view where that is possible."""
+    native = series.to_native()
+    if _numpy_backed(native):
+        return np.asarray(native.to_numpy(), dtype=np.float64)
+    values = series.to_arrow().cast(pa.float64())
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """Moments as integers since 1970, in the unit of their column and in its own zone."""
+
+    values: Ints
+    per_day: int
+
+    def days(self, ticks: Any = None) -> Ints:
+        """Return whole days since 1970-01-01 (floor, so that 1969 works too)."""
+        values = self.values if ticks is None else ticks
+        return values if self.per_day == 1 else values // self.per_day
+
+
+def ticks(series: nw.Series[Any]) -> Ticks:
+    """Return a column of dates without nulls as integers."""
+    native = series.to_native()
+    if hasattr(getattr(native, "dtype", None), "tz"):  # a zone-aware numpy column of pandas
+        native = native.dt.tz_localize(None)
+    if _numpy_backed(native):
+        values = native.to_numpy()
+        unit = np.datetime_data(values.dtype)[0]
+        return Ticks(values.view(np.int64), _PER_DAY[unit])
+    values = series.to_arrow()
+    if pa.types.is_date(values.type):
+        days = values.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+        return Ticks(_plain(days), 1)
+    if values.type.tz is not None:
+        values = pc.local_timestamp(values)
+    return Ticks(_plain(values.cast(pa.int64())), _PER_DAY[values.type.unit])
+
+
+def _plain(values: Any) -> Any:
+    return values.to_numpy(zero_copy_only=False)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A column of ids as integer codes from 0 to `size` - 1, one a row.
+
+    Whole-number ids may use their own value (less the lowest) as code; then some codes stand for
+    no row, and what is counted by code shows 0 there.
+    """
+
+    codes: NDArray[Any]
+    size: int
+    series: nw.Series[Any] = field(repr=False)
+    low: int | None = None
+    uniques: Any = field(default=None, repr=False)
+
+    def take(self, codes: Any) -> nw.Series[Any]:
+        """Return the ids of these codes in a column of the caller's kind and dtype."""
+        if self.low is None and self.uniques is None:
+            return self.series[_first_rows(self.codes, self.size)[codes]]
+        values = codes + self.low if self.uniques is None else self.uniques[codes]
+        return _like(values, self.series)
+
+    def sort(self, codes: Any) -> Any:
+        """Return these codes in the order of their ids."""
+        if self.low is not None:
+            return np.sort(codes)
+        if self.uniques is not None:
+            return codes[np.argsort(self.uniques[codes], kind="stable")]
+        return codes[argsort(self.take(codes))]
+
+
+def _first_rows(codes: Any, size: int) -> Ints:
+    rows = np.zeros(size, dtype=np.int64)
+    # numpy keeps the last of several writes to one place, so going backwards leaves the first
+    rows[codes[::-1]] = np.arange(len(codes) - 1, -1, -1, dtype=np.int64)
+    return rows
+
+
+def _like(values: Any, series: nw.Series[Any]) -> nw.Series[Any]:
+    native = series.to_native()
+    if series.implementation.is_pandas():
+        import pandas as pd
+
+        made = pd.Series(values, name=series.name).astype(native.dtype)
+        return nw.from_native(made, series_only=True)
+    return nw.new_series(series.name, values, series.dtype, backend=series.implementation)
+
+
+def argsort(series: nw.Series[Any]) -> Ints:
+    """Return the order that sorts a column, nulls last; the same for text on every engine."""
+    native = series.to_native()
+    if series.implementation.is_pandas():
+        order = native.reset_index(drop=True).sort_values(kind="stable", na_position="last").index
+        return np.asarray(order, dtype=np.int64)
+    values = series.to_arrow()
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    return np.asarray(pc.sort_indices(values), dtype=np.int64)
+
+
+def keys(series: nw.Series[Any]) -> Keys:
+    """Encode a column of ids; null, where it was let in, is an id of its own."""
+    if len(series) == 0:
+        return Keys(np.zeros(0, dtype=np.int64), 0, series)
+    if series.dtype.is_integer() and not series.is_null().any():
+        return _integer_keys(series)
+    native = series.to_native()
+    if series.implementation.is_pandas():
+        dtype = native.dtype
+        if _numpy_backed(native) or str(dtype) == "category":
+            import pandas as pd
+
+            codes, uniques = pd.factorize(native, use_na_sentinel=False)
+            return Keys(codes, len(uniques), series)
+    encoded = series.to_arrow()
+    if pa.types.is_dictionary(encoded.type):  # categories may be unused or hold nulls: start anew
+        encoded = encoded.cast(encoded.type.value_type)
+    encoded = pc.dictionary_encode(encoded, null_encoding="encode")
+    return Keys(_plain(encoded.indices), len(encoded.dictionary), series)
+
+
+def _integer_keys(series: nw.Series[Any]) -> Keys:
+    native = series.to_native()
+    values = native.to_numpy() if _numpy_backed(native) else _plain(series.to_arrow())
+    low, high = int(values.min()), int(values.max())
+    if high - low < _DENSE * len(values) + 1_000:
+        if values.dtype.kind == "u" or values.dtype.itemsize < 4:
+            values = values.astype(np.int64)  # differences would not fit
+        codes = values if low == 0 else values - values.dtype.type(low)
+        return Keys(codes, high - low + 1, series, low=low)
+    import pandas as pd
+
+    codes, uniques = pd.factorize(values)
+    return Keys(codes, len(uniques), series, uniques=uniques)

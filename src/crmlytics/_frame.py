@@ -1,0 +1,351 @@
+"""The only door for tables: native in, checked and reduced inside, native out.
+
+Eager tables (pandas, Polars, PyArrow) are read as numpy arrays (`_columns`); lazy ones (Polars
+LazyFrames, DuckDB relations) stay narwhals LazyFrames, and are grouped, joined and collected only
+by the helpers of `_lazy`. Results leave in the kind that came in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from crmlytics import _checks, _columns, _lazy
+from crmlytics._columns import Floats, Keys, Ticks
+from crmlytics.errors import ColumnError, DataError, OptionError
+
+# What a column must hold to play its role; every `*_col` word of the glossary is here once.
+ROLES = {
+    "customer_col": "id",
+    "order_col": "id",
+    "product_col": "key",
+    "store_col": "key",
+    "date_col": "date",
+    "amount_col": "number",
+    "quantity_col": "number",
+    "monetary_col": "number",
+    "segment_col": "key",
+    "by": "group",
+    "features": "number",
+    "any": "any",
+}
+# Columns that a function's own answer has, and another function reads under the same name.
+ANSWERS = {
+    "recency_days": "number",
+    "frequency": "number",
+    "monetary": "number",
+    "r_score": "number",
+    "f_score": "number",
+    "m_score": "number",
+    "segment": "key",
+    "as_of": "date",
+    "cohort": "date",
+    "period": "date",
+    "age": "number",
+    "size": "number",
+    "value": "number",
+    "rate": "number",
+    "lower": "number",
+    "upper": "number",
+    "complete": "flag",
+}
+_WANTED = {"id": "ids", "key": "keys", "date": "dates", "number": "numbers", "group": "keys", "flag": "True or False"}
+_FITS = {
+    "id": {"number", "text", "flag"},
+    "key": {"number", "text", "flag", "date"},
+    "group": {"number", "text", "flag", "date"},
+    "date": {"date", "aware date"},
+    "number": {"number"},
+    "flag": {"flag"},
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table that came through the door; columns are asked for by their role."""
+
+    native: Any
+    kind: str  # for sentences and for the way out: "pandas DataFrame", "DuckDB relation" ...
+    caller: str
+    argument: str
+    names: dict[str, str]  # role ("customer", "date", "by_0") -> column of the caller's table
+    table: Any = field(repr=False)  # nw.DataFrame, or nw.LazyFrame with roles as column names
+    facts: dict[str, Any] = field(default_factory=dict, repr=False)  # lazy tables: counted once
+    _read: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def lazy(self) -> bool:
+        return isinstance(self.table, nw.LazyFrame)
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.facts["rows"]) if self.lazy else len(self.table)
+
+    @property
+    def by(self) -> list[str]:
+        """The roles of the columns to group by."""
+        return [role for role in self.names if role.startswith("by_")]
+
+    def column(self, role: str) -> nw.Series[Any]:
+        return self.table[self.names[role]]
+
+    def keys(self, role: str) -> Keys:
+        return self._once("keys", role, _columns.keys)
+
+    def ticks(self, role: str) -> Ticks:
+        return self._once("ticks", role, _columns.ticks)
+
+    def numbers(self, role: str) -> Floats:
+        return self._once("numbers", role, _columns.numbers)
+
+    def _once(self, kind: str, role: str, make: Any) -> Any:
+        key = f"{kind} {role}"
+        if key not in self._read:
+            self._read[key] = make(self.column(role))
+        return self._read[key]
+
+    def days(self, role: str) -> tuple[int, int]:
+        """Return the first and the last day of a date column; the table must have rows."""
+        if self.lazy:
+            return int(self.facts[f"{role} first"]), int(self.facts[f"{role} last"])
+        seen = self.ticks(role)
+        first, last = int(seen.values.min()), int(seen.values.max())
+        return first // seen.per_day, last // seen.per_day
+
+
+def role_kind(option: str) -> str:
+    """Say what the column of an option, or of another function's answer, must hold."""
+    return ROLES.get(option) or ANSWERS.get(option) or "any"
+
+
+def read(
+    table: Any,
+    *,
+    caller: str,
+    argument: str,
+    roles: Mapping[str, str | None],
+    by: Any = None,
+    features: Sequence[str] = (),
+    lazy: bool = False,
+    result: tuple[str, ...] = (),
+    maker: str | None = None,
+) -> Source:
+    """Check a table at the door and return it ready for use.
+
+    `roles` maps each option ("customer_col") to the column it names; None leaves the role out.
+    `features` are columns of numbers, known afterwards as feature_0, feature_1 ...
+    `result` lists the columns the answer will have, so that an id cannot collide with them;
+    `maker` is the function whose answer is read, where the columns are not the caller's own.
+    """
+    opened, kind = open_table(table, caller=caller, argument=argument, lazy=lazy)
+    columns = list(opened.collect_schema().names())
+    wanted = {option: column for option, column in roles.items() if column is not None}
+    groups = _checks.columns(by, name="by", caller=caller)
+    asked = [("by", column) for column in groups] + [("features", column) for column in features]
+    for option, column in [*wanted.items(), *asked]:
+        if column not in columns:
+            raise ColumnError(missing(column, option, columns, caller, argument, maker))
+        carried = option == "by" or ROLES.get(option) == "id"
+        if carried and column in result:
+            raise ColumnError(
+                f"{caller}: column {column!r} ({option}) has the name of a result column. "
+                f"Rename it in {argument} first."
+            )
+    names = {option.removesuffix("_col"): column for option, column in wanted.items()}
+    names |= {f"by_{i}": column for i, column in enumerate(groups)}
+    names |= {f"feature_{i}": column for i, column in enumerate(features)}
+    options = {option.removesuffix("_col"): option for option in wanted}
+    options |= {f"by_{i}": "by" for i in range(len(groups))}
+    options |= {f"feature_{i}": "features" for i in range(len(features))}
+    source = Source(table, kind, caller, argument, names, opened)
+    if source.lazy:
+        return _lazy_source(source, options)
+    for role, option in options.items():
+        _check_column(source, role, option)
+    return source
+
+
+def open_table(table: Any, *, caller: str, argument: str, lazy: bool) -> tuple[Any, str]:
+    """Return a narwhals frame and the kind of the table; refuse what the house cannot read."""
+    try:
+        opened = nw.from_native(table)
+    except TypeError:
+        opened = None
+    if not isinstance(opened, nw.DataFrame | nw.LazyFrame):
+        raise DataError(
+            f"{caller}: {argument} must be a table (pandas, Polars, PyArrow"
+            f"{', Polars LazyFrame or DuckDB relation' if lazy else ''}); "
+            f"got {type(table).__module__.split('.')[0]}.{type(table).__name__}. "
+            "Make one first, as with pandas.DataFrame(...)."
+        )
+    engine = opened.implementation
+    if engine.is_dask():
+        raise DataError(
+            f"{caller}: {argument} is a Dask table, which is not read. Use .compute(), or open "
+            "its files with polars.scan_parquet(...) or duckdb.read_parquet(...)."
+        )
+    if engine.is_pandas() or engine.is_polars() or engine.is_pyarrow() or engine.is_duckdb():
+        kind = _kind(opened)
+    else:
+        raise DataError(
+            f"{caller}: {argument} is a {engine.name.title()} table, which is not read yet. "
+            "Hand over a pandas, Polars, PyArrow or DuckDB table."
+        )
+    if isinstance(opened, nw.LazyFrame) and not lazy:
+        way = ".pl() or .arrow()" if engine.is_duckdb() else ".collect()"
+        raise DataError(
+            f"{caller}: {argument} is a {kind}, and this function needs its numbers here. "
+            f"Reduce it as far as you can, then call {way} on it."
+        )
+    _check_names(opened, table, caller, argument)
+    return opened, kind
+
+
+def _kind(opened: Any) -> str:
+    engine = opened.implementation
+    if engine.is_duckdb():
+        return "DuckDB relation"
+    if engine.is_polars():
+        return "Polars LazyFrame" if isinstance(opened, nw.LazyFrame) else "Polars DataFrame"
+    return "pandas DataFrame" if engine.is_pandas() else "PyArrow Table"
+
+
+def _check_names(opened: Any, table: Any, caller: str, argument: str) -> None:
+    names = list(table.columns) if opened.implementation.is_pandas() else list(opened.columns)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        raise ColumnError(
+            f"{caller}: {argument} has column names that are not text: {odd[:5]}. "
+            "Rename them, as with table.columns = [...]."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ColumnError(
+            f"{caller}: {argument} has columns of the same name: {twice}. Rename or drop one."
+        )
+
+
+def missing(
+    column: str,
+    option: str,
+    columns: list[str],
+    caller: str,
+    argument: str,
+    maker: str | None = None,
+) -> str:
+    """Write the sentence for a column that is not there."""
+    hint = _checks.did_you_mean(column, columns)
+    setting = f"{option}={hint!r}" if option.endswith("_col") else repr(hint)
+    tail = f"Did you mean {setting}?" if hint else f"Set {option} to the column that holds it."
+    if maker and not option.endswith("_col"):
+        tail = f"Make the table with {maker}, or rename its columns."
+    shown = columns if len(columns) <= 20 else [*columns[:20], "..."]
+    role = f" ({option})" if option.endswith("_col") or option in {"by", "features"} else ""
+    return f"{caller}: no column {column!r}{role} in {argument}; it has {shown}. {tail}"
+
+
+def _check_column(source: Source, role: str, option: str) -> None:
+    kind, series = role_kind(option), source.column(role)
+    if kind == "any" or len(source.table) == 0:
+        return
+    found = _columns.family(series)
+    where = f"column {source.names[role]!r} ({option})"
+    if found not in _FITS[kind]:
+        raise ColumnError(_wrong_type(source, where, kind, _columns.describe(series)))
+    if kind in {"id", "date"}:
+        nulls = int(_columns.null_mask(series).sum())
+        if nulls:
+            raise DataError(_nulls(source, role, option, nulls))
+    if kind == "number":
+        infinite = int(np.isinf(source.numbers(role)).sum())
+        if infinite:
+            raise DataError(_infinite(source, where, infinite))
+
+
+def _wrong_type(source: Source, where: str, kind: str, held: str) -> str:
+    advice = {
+        "date": "Convert it before the call, as with pd.to_datetime.",
+        "number": "Convert it before the call, as with pd.to_numeric.",
+    }.get(kind, "Make it one type before the call, as with .astype(str).")
+    if kind == "date" and "time zone" in held:
+        advice = "Its zone cannot be known there: convert it to a plain timestamp first."
+    return f"{source.caller}: {where} holds {held}, not {_WANTED[kind]}. {advice}"
+
+
+def _nulls(source: Source, role: str, option: str, nulls: int) -> str:
+    advice = {
+        "customer": "Drop them, or give guests an id of their own.",
+        "order": "Drop them, or use count='days' or 'rows' where orders have no id.",
+    }.get(role, "Drop them, or look at check_transactions for what else is there.")
+    if source.caller == "rfm_scores":
+        advice = "Drop them, or make the table with rfm_table."
+    return (
+        f"{source.caller}: {nulls} of {source.n_rows} rows have no {source.names[role]!r} "
+        f"({option}). {advice}"
+    )
+
+
+def _infinite(source: Source, where: str, infinite: int) -> str:
+    return (
+        f"{source.caller}: {infinite} of {source.n_rows} values of {where.removeprefix('column ')} "
+        "are infinite. Replace them by null where they are unknown, or drop the rows."
+    )
+
+
+def _lazy_source(source: Source, options: dict[str, str]) -> Source:
+    """Rename to roles, and count what could be wrong in one pass of the engine."""
+    schema = source.table.collect_schema()
+    duckdb = source.kind == "DuckDB relation"
+    kinds = {}
+    for role, option in options.items():
+        dtype, kind = schema[source.names[role]], role_kind(option)
+        where = f"column {source.names[role]!r} ({option})"
+        found = _columns.dtype_family(dtype)
+        if kind != "any" and (found not in _FITS[kind] or (duckdb and found == "aware date")):
+            held = f"timestamps with a time zone ({dtype})" if duckdb and found != "text" else dtype
+            raise ColumnError(_wrong_type(source, where, kind, str(held)))
+        kinds[role] = kind
+    table = _lazy.by_role(source.table, source.names, kinds)
+    source = Source(
+        source.native, source.kind, source.caller, source.argument, source.names, table,
+        _lazy.facts(table, kinds),
+    )  # fmt: skip
+    for role, option in options.items():
+        where = f"column {source.names[role]!r} ({option})"
+        if kinds[role] in {"id", "date"} and source.facts[f"{role} nulls"]:
+            raise DataError(_nulls(source, role, option, int(source.facts[f"{role} nulls"])))
+        if kinds[role] == "number" and source.facts[f"{role} infinite"]:
+            raise DataError(_infinite(source, where, int(source.facts[f"{role} infinite"])))
+    return source
+
+
+def as_of(source: Source, given: Any, *, role: str = "date") -> int | None:
+    """Return the day on which the question is asked; None for an empty table without one."""
+    day = None if given is None else _checks.day(given, name="as_of", caller=source.caller)
+    if source.n_rows == 0:
+        if day is None:
+            raise DataError(
+                f"{source.caller}: {source.argument} has no rows, so as_of has no last date. "
+                "Pass as_of=, such as datetime.date(2026, 3, 31)."
+            )
+        return day
+    first, last = source.days(role)
+    if day is not None and day < first:
+        raise OptionError(
+            f"{source.caller}: as_of {_checks.iso(day)} is before the first date of "
+            f"{source.argument}, {_checks.iso(first)}. Choose {_checks.iso(first)} or later."
+        )
+    return last if day is None else day
+
+
+def same_library(*sources: Source) -> None:
+    """Refuse tables of two libraries in one call."""
+    kinds = list(dict.fromkeys(source.kind for source in sources))
+    if len(kinds) > 1:
+        raise DataError(
+            f"{sources[0].caller}: the tables come from two libraries ({' and '.join(kinds)}). "
+            "Convert one of them first."
+        )
+

@@ -1,0 +1,69 @@
+"""Intervals and corrections that several rooms use: one formula each, on arrays."""
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from crmlytics._columns import Floats
+
+
+def z_value(confidence: float) -> float:
+    """Return the two-sided normal quantile, 1.96 for 0.95."""
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def wilson(successes: Any, trials: Any, confidence: float) -> tuple[Floats, Floats]:
+    """Interval of a share (Wilson 1927, p. 209); NaN where there were no trials.
+
+    centre (p + z^2 / 2n) / (1 + z^2 / n), half-width z sqrt(p (1 - p) / n + z^2 / 4n^2) / (same).
+    """
+    k, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    z = z_value(confidence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = k / n
+        below = 1 + z * z / n
+        centre = (p + z * z / (2 * n)) / below
+        half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / below
+    # at 0 and n the exact bounds are 0 and 1; the formula misses them by a last bit
+    lower = np.where(k == 0, 0.0, centre - half)
+    upper = np.where(k == n, 1.0, centre + half)
+    unknown = ~(n > 0)
+    return np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper)
+
+
+def ratio_of_sums(
+    tops: Floats, bottoms: Floats, groups: Any, n_groups: int, confidence: float
+) -> tuple[Floats, Floats]:
+    """Interval of sum(top) / sum(bottom) in each group, one entry a customer.
+
+    Delta method over customers (Cochran 1977, Sampling Techniques, eq. 6.9 without the finite
+    population correction): var = n / (n - 1) * sum((top - ratio * bottom)^2) / sum(bottom)^2. Lines
+    of one customer are not independent, which is why customers and not lines are the sample. NaN
+    with fewer than two customers.
+    """
+    n = np.bincount(groups, minlength=n_groups)
+    top = np.bincount(groups, tops, n_groups)
+    bottom = np.bincount(groups, bottoms, n_groups)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = top / bottom
+        residual = tops - ratio[groups] * bottoms
+        spread = np.bincount(groups, residual * residual, n_groups)
+        error = np.sqrt(spread * n / (n - 1)) / bottom
+    error = np.where(n > 1, error, np.nan)
+    half = z_value(confidence) * error
+    return ratio - half, ratio + half
+
+
+def benjamini_hochberg(p_values: Floats) -> Floats:
+    """Correct p-values for the false discovery rate (Benjamini and Hochberg 1995, p. 293)."""
+    known = ~np.isnan(p_values)
+    tested = p_values[known]
+    order = np.argsort(-tested, kind="stable")
+    n = len(tested)
+    scaled = tested[order] * n / np.arange(n, 0, -1)
+    corrected = np.full(len(p_values), np.nan)
+    adjusted = np.empty(n)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled), 1.0) if n else scaled
+    corrected[known] = adjusted
+    return corrected

@@ -1,0 +1,338 @@
+"""Cohorts: customers grouped by the period of their first purchase, followed by age."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pyarrow as pa
+from narwhals.stable.v2.typing import IntoDataFrameT, IntoFrameT
+
+from crmlytics import (
+    _checks,
+    _frame,
+    _groups,
+    _intervals,
+    _lazy,
+    _periods,
+    _result,
+    _transactions,
+)
+from crmlytics.errors import DataError, OptionError
+
+VALUES = ("customers", "revenue", "orders")
+COHORT_SCHEMA = {
+    "cohort": "date",
+    "age": "int",
+    "size": "int",
+    "value": "float",
+    "rate": "float",
+    "complete": "bool",
+}
+CURVE_SCHEMA = {
+    "age": "int",
+    "customers": "int",
+    "at_risk": "int",
+    "rate": "float",
+    "lower": "float",
+    "upper": "float",
+    "n_cohorts": "int",
+    "complete": "bool",
+}
+
+
+def cohort_table(
+    transactions: IntoFrameT,
+    *,
+    period: str = "M",
+    value: str = "customers",
+    wide: bool = False,
+    as_of: date | None = None,
+    precision: int = 2,
+    by: str | Sequence[str] | None = None,
+    customer_col: str = "customer_id",
+    order_col: str = "order_id",
+    date_col: str = "date",
+    amount_col: str = "amount",
+) -> IntoFrameT:
+    """Follow the customers of each cohort from their first period on.
+
+    A customer belongs to the cohort of the period of their first row; age counts the periods
+    since then. A cell (cohort c, age k) was observed when c + k is not after the last period:
+    beyond that, values are null, never 0. Every row is activity, returns included.
+
+    Parameters
+    ----------
+    transactions : table
+        One row per order line. A Polars LazyFrame or DuckDB relation is reduced in its own engine
+        and comes back lazy, unsorted; it is read once beforehand to check it.
+    period : {"D", "W", "M", "Q", "Y"}, default "M"
+        Days, weeks from Monday, months, quarters or years.
+    value : {"customers", "revenue", "orders"}, default "customers"
+        What is followed: active customers, the sum of amounts, or different orders.
+    wide : bool, default False
+        One row a cohort and one column an age ("0", "1", ...), holding ``value``; for eager
+        tables.
+    as_of : date, default the last date of the table
+        The last day seen, inclusive; later rows are not used.
+    precision : int, default 2
+        Decimals to which revenue is rounded, halves up (-9 to 9).
+    by : str or list of str, optional
+        Columns to group by: each group is counted as if it were alone, on the calendar of all.
+    customer_col, order_col, date_col, amount_col : str
+        Names of the columns; `order_col` and `amount_col` are needed only for orders and revenue.
+
+    Returns
+    -------
+    table
+        All cohorts by all ages, sorted: the columns of `by`, ``cohort`` (timestamp; first day of
+        the period), ``age`` (int, periods), ``size`` (int; customers of the cohort), ``value``
+        (float; null where not yet observable, 0 where observed and none; revenue is null where an
+        amount is unknown), ``rate`` (float; value / value at age 0, for customers the retention
+        rate), ``complete`` (bool; False where the period was not over on `as_of`, and beyond).
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing or of a wrong type.
+    DataError
+        If ids or dates are null, amounts infinite, or an empty table comes without `as_of`.
+    OptionError
+        If an option has a value outside what it allows, `as_of` lies before the data, or a wide
+        table is asked of a lazy one.
+
+    Notes
+    -----
+    The first cohort holds everyone who had bought before the table began, too.
+
+    See Also
+    --------
+    retention_curve : the cohorts taken together.
+    plot_cohorts : draws the table.
+
+    References
+    ----------
+    Farris, Bendle, Pfeifer and Reibstein (2010), Marketing Metrics, 2nd ed., ch. 5.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import crmlytics as crm
+    >>> lines = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["a", "b", "a"],
+    ...         "date": pd.to_datetime(["2026-01-02", "2026-02-09", "2026-02-28"]),
+    ...     }
+    ... )
+    >>> crm.kpi.cohort_table(lines)
+          cohort  age  size  value  rate  complete
+    0 2026-01-01    0     1    1.0   1.0      True
+    1 2026-01-01    1     1    1.0   1.0      True
+    2 2026-02-01    0     1    1.0   1.0      True
+    3 2026-02-01    1     1    NaN   NaN     False
+    """
+    caller = "cohort_table"
+    _checks.choice(value, VALUES, name="value", caller=caller)
+    _checks.whole(precision, name="precision", caller=caller, low=-9, high=9)
+    _checks.period(period, caller)
+    source = _frame.read(
+        transactions,
+        caller=caller,
+        argument="transactions",
+        roles={
+            "customer_col": customer_col,
+            "order_col": order_col if value == "orders" else None,
+            "date_col": date_col,
+            "amount_col": amount_col if value == "revenue" else None,
+        },
+        by=by,
+        lazy=True,
+        result=tuple(COHORT_SCHEMA),
+    )
+    if _checks.flag(wide, name="wide", caller=caller) and source.lazy:
+        raise OptionError(
+            f"{caller}: wide=True needs the numbers of a {source.kind} here. "
+            "Leave it out, collect the long table, and pivot that."
+        )
+    day = _frame.as_of(source, as_of)
+    schema = {**dict.fromkeys(source.by, "id"), **COHORT_SCHEMA}
+    if source.n_rows == 0:
+        return _result.empty(source, schema)
+    when = _transactions.calendar(source, period, day)
+    cells = _cells(source, when, day, value, precision)
+    order = [*source.by, "cohort", "age"]
+    if wide:
+        return _wide(source, _lazy.collect(cells), order)
+    answer: IntoFrameT = _result.native(source, cells, schema, sort_by=order)
+    return answer
+
+
+def _cells(source: _frame.Source, when: Any, day: int, value: str, precision: int) -> Any:
+    """All cohorts by all ages, with what was observed."""
+    found = _transactions.cohort_cells(
+        source, when, day, orders=value == "orders", amounts=value == "revenue"
+    )
+    measure = {"customers": "customers", "orders": "orders", "revenue": "amount"}[value]
+    money = value == "revenue"
+    _transactions.check_cells(when.length**2 // 2, source, when.period)
+    is_birth = nw.col("period") == nw.col("cohort")
+    found = found.with_columns(
+        age=nw.col("period") - nw.col("cohort"),
+        value=nw.col(measure).cast(nw.Float64),
+        unknown=nw.col("unknown").cast(nw.Float64) if money else nw.lit(0.0),
+        size=nw.when(is_birth).then(nw.col("customers")).otherwise(0),
+    )
+    by = [*source.by, "cohort"]
+    sizes = _lazy.agg(found, by, size=("size", "sum"))
+    ages = pa.table({"age": np.arange(when.length, dtype=np.int64)})
+    grid = _lazy.cross(sizes, _lazy.working(source.table, ages, source.kind))
+    cells = _lazy.stack(
+        [grid.select(*by, "age", "size"), found.select(*by, "age", "value", "unknown")],
+        ["size", "value", "unknown"],
+    )
+    cells = _lazy.agg(
+        cells, [*by, "age"], size=("size", "sum"), value=("value", "sum"), unknown=("unknown", "sum")
+    )
+    reached = nw.col("cohort") + nw.col("age")
+    amount = _transactions.money_expression("value", precision) if money else nw.col("value")
+    cells = cells.with_columns(
+        value=nw.when((reached <= when.last) & (nw.col("unknown") == 0)).then(amount),
+        complete=(reached < when.last)
+        | ((reached == when.last) & nw.lit(_periods.is_over(when.last, when.period, day))),
+    )
+    cells = cells.with_columns(
+        born=nw.when((nw.col("age") == 0) & (nw.col("value") > 0)).then(nw.col("value"))
+    )
+    cells = _lazy.lowest(cells, "base", of="born", by=by)
+    cells = cells.with_columns(rate=nw.col("value") / nw.col("base"))
+    starts = _periods.calendar(when.first, when.last, when.period, number="cohort", start="starts")
+    cells = _lazy.look_up(cells, _lazy.working(source.table, starts, source.kind), on="cohort")
+    return cells.drop("cohort").rename({"starts": "cohort"})
+
+
+def _wide(source: _frame.Source, cells: pa.Table, order: list[str]) -> Any:
+    cells = cells.sort_by([(name, "ascending") for name in order])
+    ages = int(cells["age"].to_numpy().max()) + 1
+    rows = np.arange(0, len(cells), ages)
+    values = np.asarray(cells["value"].to_numpy(), dtype=np.float64).reshape(-1, ages)
+    table = cells.select([*source.by, "cohort", "size"]).take(rows)
+    for age in range(ages):
+        table = table.append_column(str(age), _result.column(values[:, age]))
+    schema = {**dict.fromkeys(source.by, "id"), "cohort": "date", "size": "int"}
+    schema |= dict.fromkeys(map(str, range(ages)), "float")
+    return _result.native(source, table, schema)
+
+
+def retention_curve(
+    cohorts: IntoDataFrameT,
+    *,
+    unfinished: str = "keep",
+    confidence: float = 0.95,
+    by: str | Sequence[str] | None = None,
+) -> IntoDataFrameT:
+    """Share of customers still active at each age, over all cohorts observed at that age.
+
+    ``rate(k) = sum of active customers / sum of cohort sizes``, numerator and denominator from the
+    same cohorts: those whose age k has been observed. Cohorts where nobody was active count,
+    cells not yet observable do not.
+
+    Parameters
+    ----------
+    cohorts : table
+        As `cohort_table` makes it with ``value="customers"``.
+    unfinished : {"keep", "drop"}, default "keep"
+        Whether cells in a period that was not over enter; they are too low, and every age has
+        one such cell. They are marked in ``complete``.
+    confidence : float, default 0.95
+        Level of the interval, between 0 and 1.
+    by : str or list of str, optional
+        Columns the cohorts were grouped by.
+
+    Returns
+    -------
+    table
+        One row a group and age, sorted: the columns of `by`, ``age`` (int, periods),
+        ``customers`` (int; active), ``at_risk`` (int; of the cohorts observed), ``rate`` (float, 0
+        to 1; null where no cohort was observed), ``lower``, ``upper`` (float, Wilson),
+        ``n_cohorts`` (int), ``complete`` (bool; False where an unfinished period entered).
+
+    Raises
+    ------
+    ColumnError
+        If a column of the cohort table is missing or of a wrong type.
+    DataError
+        If the table follows something else than customers.
+    OptionError
+        If an option has a value outside what it allows.
+
+    See Also
+    --------
+    cohort_table : makes the cohorts.
+
+    References
+    ----------
+    Fader and Hardie (2007), How to project customer retention, Journal of Interactive Marketing
+    21, p. 76. Wilson (1927), Probable inference, JASA 22, p. 209.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import crmlytics as crm
+    >>> lines = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["a", "b", "c", "a"],
+    ...         "date": pd.to_datetime(["2026-01-02", "2026-01-09", "2026-02-09", "2026-02-28"]),
+    ...     }
+    ... )
+    >>> curve = crm.kpi.retention_curve(crm.kpi.cohort_table(lines))
+    >>> curve[["age", "customers", "at_risk", "rate", "n_cohorts"]]
+       age  customers  at_risk  rate  n_cohorts
+    0    0          3        3   1.0          2
+    1    1          1        2   0.5          1
+    """
+    caller = "retention_curve"
+    _checks.choice(unfinished, ("keep", "drop"), name="unfinished", caller=caller)
+    level = _checks.confidence(confidence, caller)
+    source = _frame.read(
+        cohorts, caller=caller, argument="cohorts", by=by, maker="cohort_table",
+        roles={name: name for name in ("age", "size", "value", "complete")},
+        result=tuple(CURVE_SCHEMA),
+    )  # fmt: skip
+    size, value = source.numbers("size"), source.numbers("value")
+    if (value > size).any() or (value != np.floor(value))[~np.isnan(value)].any():
+        raise DataError(
+            f"{caller}: value in cohorts is not a number of customers. "
+            "Make the table with cohort_table(..., value='customers')."
+        )
+    finished = np.asarray(source.column("complete").to_numpy(), dtype=bool)
+    entered = ~np.isnan(value) & (finished if unfinished == "drop" else True)
+    grouped = _groups.groups(source, None)
+    ages = source.numbers("age").astype(np.int64)
+    n_ages = int(ages.max(initial=-1)) + 1
+    codes = ages if grouped.codes is None else grouped.codes * n_ages + ages
+    slots = grouped.size * n_ages
+    there = np.flatnonzero(np.bincount(codes, minlength=slots))
+    tally = {
+        "customers": np.bincount(codes[entered], value[entered], slots)[there],
+        "at_risk": np.bincount(codes[entered], size[entered], slots)[there],
+        "n_cohorts": np.bincount(codes[entered], minlength=slots)[there],
+    }
+    columns = {name: counts.astype(np.int64) for name, counts in tally.items()}
+    unsure = np.bincount(codes[entered & ~finished], minlength=slots)[there]
+    with np.errstate(invalid="ignore"):
+        rate = tally["customers"] / tally["at_risk"]
+    lower, upper = _intervals.wilson(tally["customers"], tally["at_risk"], level)
+    estimates = {"rate": rate, "lower": lower, "upper": upper}
+    reduced = {
+        **grouped.columns(there // max(n_ages, 1)),
+        "age": there % max(n_ages, 1),
+        **columns,
+        **{name: _result.column(values) for name, values in estimates.items()},
+        "complete": unsure == 0,
+    }
+    schema = {**dict.fromkeys(source.by, "id"), **CURVE_SCHEMA}
+    answer: IntoDataFrameT = _result.native(
+        source, pa.table(reduced), schema, sort_by=[*source.by, "age"]
+    )
+    return answer
