@@ -5,6 +5,7 @@ first and last is a `bincount` or a `ufunc.at` over the codes.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from crmlytics._groups import Groups, groups
 
 # A grid of cells up to this many times longer than the rows is cheaper than sorting the rows.
 _DENSE = 4
+_NEVER = np.iinfo(np.int64).min
 
 
 def seen_rows(source: Source, day: int) -> Bools | None:
@@ -29,11 +31,7 @@ def seen_rows(source: Source, day: int) -> Bools | None:
 
 def returns(source: Source) -> Bools | None:
     """Mark the rows with a negative amount; None where there is none."""
-    if "amount" not in source.names or source.n_rows == 0:
-        return None
-    amounts = source.numbers("amount")
-    negative = amounts < 0
-    return negative if negative.any() else None
+    return source.negative("amount") if "amount" in source.names else None
 
 
 def pick(values: Any, rows: Bools | None) -> Any:
@@ -63,11 +61,11 @@ def distinct_per(groups: Any, n_groups: int, items: Any, n_items: int) -> Ints:
     Most items (orders) belong to one group (customer): then one owner an item is noted and the
     owners are counted, which needs no sorting. Otherwise the pairs are made distinct.
     """
-    owner = np.full(n_items, -1, dtype=np.int64)
+    owner = np.full(n_items, -1, dtype=np.int32 if n_groups < 2**31 else np.int64)
     owner[items] = groups
     if np.array_equal(owner[items], groups):
         return np.bincount(owner[owner >= 0], minlength=n_groups)
-    pairs = np.unique(np.asarray(groups, dtype=np.int64) * n_items + items)
+    pairs = sorted_distinct(np.asarray(groups, dtype=np.int64) * n_items + items)
     return np.bincount(pairs // n_items, minlength=n_groups)
 
 
@@ -82,10 +80,9 @@ def per_customer(
     seen, negative = seen_rows(source, day), returns(source)
     bought = both(seen, None if negative is None else ~negative)
     codes, moments = pick(keys.codes, bought), pick(ticks.values, bought)
-    lines = np.bincount(codes, minlength=keys.size)
-    customers = np.flatnonzero(lines)
-    last = np.full(keys.size, np.iinfo(np.int64).min)
+    last = np.full(keys.size, _NEVER)
     np.maximum.at(last, codes, moments)
+    customers = np.flatnonzero(last != _NEVER)
     first = np.full(keys.size, np.iinfo(np.int64).max)
     np.minimum.at(first, codes, moments)
     reduced: dict[str, Any] = {
@@ -101,6 +98,8 @@ def per_customer(
         span = int(days.max()) - low + 1 if len(days) else 1
         pairs = _present(codes.astype(np.int64) * span + (days - low), keys.size * span)
         lines = np.bincount(pairs.present // span, minlength=keys.size)
+    else:
+        lines = np.bincount(codes, minlength=keys.size)
     reduced["frequency"] = lines[customers]
     paid = bought if drop_returns else seen
     amounts = pick(source.numbers("amount"), paid)
@@ -117,30 +116,47 @@ def per_customer(
 
 @dataclass(frozen=True)
 class _Present:
-    """Which of many possible cells hold rows, in ascending order, and the place of each row."""
+    """Which of many possible cells hold rows, in ascending order, and the cell of each row."""
 
     present: Ints
     cells: Any
-    inverse: Any = None
-    size: int = 0
+    size: int
+
+    @cached_property
+    def _places(self) -> tuple[Any, int]:
+        """A code a row and how many there are: the cells themselves, or their rank if sparse."""
+        if _is_dense(self.cells, self.size):
+            return self.cells, self.size
+        return np.searchsorted(self.present, self.cells), len(self.present)
+
+    def _of_present(self, counted: Any) -> Any:
+        return counted if len(counted) == len(self.present) else counted[self.present]
 
     def sums(self, amounts: Floats) -> tuple[Floats, Bools | None]:
-        if self.inverse is not None:
-            return sums(self.inverse, amounts, len(self.present))
-        spent, known = sums(self.cells, amounts, self.size)
-        return spent[self.present], None if known is None else known[self.present]
+        spent, known = sums(self._places[0], amounts, self._places[1])
+        return self._of_present(spent), None if known is None else self._of_present(known)
 
     def distinct(self, items: Any, n_items: int) -> Ints:
-        if self.inverse is not None:
-            return distinct_per(self.inverse, len(self.present), items, n_items)
-        return distinct_per(self.cells, self.size, items, n_items)[self.present]
+        counted = distinct_per(*self._places, items, n_items)
+        return np.asarray(self._of_present(counted))
+
+
+def _is_dense(cells: Any, size: int) -> bool:
+    return bool(size <= _DENSE * len(cells) + 1_000_000)
 
 
 def _present(cells: Any, size: int) -> _Present:
-    if size <= _DENSE * len(cells) + 1_000_000:
-        return _Present(np.flatnonzero(np.bincount(cells, minlength=size)), cells, size=size)
-    present, inverse = np.unique(cells, return_inverse=True)
-    return _Present(present, cells, inverse)
+    if _is_dense(cells, size):
+        return _Present(np.flatnonzero(np.bincount(cells, minlength=size)), cells, size)
+    return _Present(sorted_distinct(cells), cells, size)
+
+
+def sorted_distinct(values: Any) -> Any:
+    """Return the different values in order; np.unique hashes, which is slower at this size."""
+    ordered = np.sort(values)
+    if not len(ordered):
+        return ordered
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])]
 
 
 @dataclass(frozen=True)

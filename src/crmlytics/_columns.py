@@ -22,6 +22,7 @@ Family = Literal["number", "date", "aware date", "text", "flag", "other"]
 _PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 # A table of codes up to this many times longer than the column is cheaper than hashing the ids.
 _DENSE = 4
+_NAT = np.iinfo(np.int64).min
 
 
 def family(series: nw.Series[Any]) -> Family:
@@ -80,6 +81,16 @@ def describe(series: nw.Series[Any]) -> str:
 
 def _numpy_backed(native: Any) -> bool:
     return isinstance(getattr(native, "dtype", None), np.dtype)
+
+
+def null_count(series: nw.Series[Any]) -> int:
+    """Count nulls and NaN."""
+    native = series.to_native()
+    if _numpy_backed(native) and native.dtype.kind in "iub":
+        return 0  # such a column has no place for nulls, and need not be read
+    if _numpy_backed(native) and native.dtype.kind == "M":
+        return int(np.count_nonzero(native.to_numpy().view(np.int64) == _NAT))
+    return int(null_mask(series).sum())
 
 
 def null_mask(series: nw.Series[Any]) -> Bools:

@@ -132,7 +132,7 @@ def _pandas(values: Any, *, arrow: bool) -> Any:
     if arrow:
         return pd.Series(pd.array(values, dtype=pd.ArrowDtype(values.type)))
     if pa.types.is_string(values.type):
-        return pd.Series(values.to_pylist(), dtype="str")
+        return pd.Series(values.to_pandas(), dtype="str")
     if values.null_count and pa.types.is_integer(values.type):
         return pd.Series(pd.array(values.to_pylist(), dtype="Int64"))
     if values.null_count and pa.types.is_boolean(values.type):

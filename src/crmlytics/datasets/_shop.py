@@ -60,7 +60,7 @@ def simulate_shop(
     Parameters
     ----------
     n_customers : int, default 1_000
-        Customers, 1 or more. Rows grow with it: about 23 lines of transactions a customer in two
+        Customers, 1 or more. Rows grow with it: about 24 lines of transactions a customer in two
         years.
     days : int, default 730
         Days simulated, 1 to 36,500; the first is 2024-01-01.

@@ -178,8 +178,13 @@ def _quantiles(values: Floats, shares: Sequence[Any]) -> Floats:
 
 def score(values: Floats, cut: Floats, closed: str, *, falling: bool) -> Floats:
     """Count the cuts below each value, from 1; NaN stays NaN. `falling`: low values score high."""
-    # side="left" counts cuts strictly below: a value equal to a cut stays in the lower class
-    place = np.searchsorted(cut, values, side="left" if closed == "right" else "right")
+    # closed on the right, cuts strictly below are counted: a value equal to a cut stays below it
+    if len(cut) > 32:
+        place = np.searchsorted(cut, values, side="left" if closed == "right" else "right")
+    else:  # a few comparisons of whole columns are much faster than a search for each value
+        place = np.zeros(len(values), dtype=np.int64)
+        for point in cut:
+            place += values > point if closed == "right" else values >= point
     scores = len(cut) + 1.0 - place if falling else place + 1.0
     return np.where(np.isnan(values), np.nan, scores)
 
