@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crmlytics.errors import CrmlyticsWarning, NotEnoughDataError, OptionError
 
@@ -63,6 +64,17 @@ def number(value: Any, *, name: str, caller: str, low: float, high: float = math
         return float(value)
     bounds = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} or more"
     raise OptionError(f"{caller}: {name} must be a number {bounds}; got {value!r}.")
+
+
+def floats(value: Any) -> NDArray[np.float64] | None:
+    """Return a sequence of finite numbers as an array; None where it is anything else."""
+    try:
+        given = [] if isinstance(value, (str, bytes)) else list(value)
+        numbers = np.array([float(entry) for entry in given], dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
+    wordless = not any(isinstance(entry, (str, bytes, bool)) for entry in given)
+    return numbers if wordless and bool(np.isfinite(numbers).all()) else None
 
 
 def confidence(value: Any, caller: str) -> float:

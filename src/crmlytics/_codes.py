@@ -49,10 +49,14 @@ def sums(codes: Any, amounts: Floats, size: int) -> tuple[Floats, Bools | None]:
     """Sum amounts by code; the second array marks sums with nothing unknown in them."""
     total = float(amounts.sum())
     if np.isfinite(total):
-        return np.bincount(codes, amounts, size), None
+        return _floats(np.bincount(codes, amounts, size)), None
     unknown = np.isnan(amounts)
     spent = np.bincount(codes, np.where(unknown, 0.0, amounts), size)
-    return spent, np.bincount(codes[unknown], minlength=size) == 0
+    return _floats(spent), np.bincount(codes[unknown], minlength=size) == 0
+
+
+def _floats(values: Any) -> Floats:
+    return np.asarray(values, dtype=np.float64)  # sums of no rows come as whole numbers
 
 
 def distinct_per(groups: Any, n_groups: int, items: Any, n_items: int) -> Ints:
@@ -61,7 +65,7 @@ def distinct_per(groups: Any, n_groups: int, items: Any, n_items: int) -> Ints:
     Most items (orders) belong to one group (customer): then one owner an item is noted and the
     owners are counted, which needs no sorting. Otherwise the pairs are made distinct.
     """
-    owner = np.full(n_items, -1, dtype=np.int32 if n_groups < 2**31 else np.int64)
+    owner: Any = np.full(n_items, -1, dtype=np.int32 if n_groups < 2**31 else np.int64)
     owner[items] = groups
     if np.array_equal(owner[items], groups):
         return np.bincount(owner[owner >= 0], minlength=n_groups)
@@ -256,9 +260,7 @@ def period_flow(source: Source, calendar: Calendar, day: int) -> pa.Table:
     if "order" in source.names:
         orders = source.keys("order")
         rows_cell = _with_groups(grouped, bought, periods, length)
-        columns["orders"] = distinct_per(
-            rows_cell, size, pick(orders.codes, bought), orders.size
-        )
+        columns["orders"] = distinct_per(rows_cell, size, pick(orders.codes, bought), orders.size)
     if "amount" in source.names:
         if negative is not None:
             periods = _row_periods(source, calendar, seen)

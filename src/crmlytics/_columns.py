@@ -40,7 +40,7 @@ def family(series: nw.Series[Any]) -> Family:
 
 def is_object(series: nw.Series[Any]) -> bool:
     """Say whether a column is an object column of pandas; narwhals judges those by 100 rows."""
-    return bool(getattr(series.to_native(), "dtype", None) == object)
+    return bool(str(getattr(series.to_native(), "dtype", "")) == "object")
 
 
 def dtype_family(dtype: Any) -> Family:
@@ -162,7 +162,8 @@ class Keys:
     def take(self, codes: Any) -> nw.Series[Any]:
         """Return the ids of these codes in a column of the caller's kind and dtype."""
         if self.low is None and self.uniques is None:
-            return self.series[_first_rows(self.codes, self.size)[codes]]
+            named: nw.Series[Any] = self.series[_first_rows(self.codes, self.size)[codes]]
+            return named
         values = codes + self.low if self.uniques is None else self.uniques[codes]
         return _like(values, self.series)
 
@@ -188,7 +189,8 @@ def _like(values: Any, series: nw.Series[Any]) -> nw.Series[Any]:
         import pandas as pd
 
         made = pd.Series(values, name=series.name).astype(native.dtype)
-        return nw.from_native(made, series_only=True)
+        pandas: nw.Series[Any] = nw.from_native(made, series_only=True)
+        return pandas
     return nw.new_series(series.name, values, series.dtype, backend=series.implementation)
 
 
@@ -219,6 +221,8 @@ def keys(series: nw.Series[Any]) -> Keys:
             codes, uniques = pd.factorize(native, use_na_sentinel=False)
             return Keys(codes, len(uniques), series)
     encoded = series.to_arrow()
+    if isinstance(encoded, pa.ChunkedArray):  # text of pandas read from files
+        encoded = encoded.combine_chunks()
     if pa.types.is_dictionary(encoded.type):  # categories may be unused or hold nulls: start anew
         encoded = encoded.cast(encoded.type.value_type)
     encoded = pc.dictionary_encode(encoded, null_encoding="encode")

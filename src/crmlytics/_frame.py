@@ -5,9 +5,9 @@ LazyFrames, DuckDB relations) stay narwhals LazyFrames, and are grouped, joined 
 by the helpers of `_lazy`. Results leave in the kind that came in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -15,6 +15,8 @@ import numpy as np
 from crmlytics import _checks, _columns, _lazy
 from crmlytics._columns import Bools, Floats, Keys, Ticks
 from crmlytics.errors import ColumnError, DataError, OptionError
+
+T = TypeVar("T")
 
 # What a column must hold to play its role; every `*_col` word of the glossary is here once.
 ROLES = {
@@ -51,7 +53,14 @@ ANSWERS = {
     "upper": "number",
     "complete": "flag",
 }
-_WANTED = {"id": "ids", "key": "keys", "date": "dates", "number": "numbers", "group": "keys", "flag": "True or False"}
+_WANTED = {
+    "id": "ids",
+    "key": "keys",
+    "date": "dates",
+    "number": "numbers",
+    "group": "keys",
+    "flag": "True or False",
+}
 _FITS = {
     "id": {"number", "text", "flag"},
     "key": {"number", "text", "flag", "date"},
@@ -89,7 +98,8 @@ class Source:
         return [role for role in self.names if role.startswith("by_")]
 
     def column(self, role: str) -> nw.Series[Any]:
-        return self.table[self.names[role]]
+        series: nw.Series[Any] = self.table[self.names[role]]
+        return series
 
     def keys(self, role: str) -> Keys:
         return self._once("keys", role, _columns.keys)
@@ -108,11 +118,11 @@ class Source:
         """Mark the numbers below 0; None where there is none."""
         return self._once("negative", role, lambda _: _below_zero(self.numbers(role)))
 
-    def _once(self, kind: str, role: str, make: Any) -> Any:
+    def _once(self, kind: str, role: str, make: Callable[[nw.Series[Any]], T]) -> T:
         key = f"{kind} {role}"
         if key not in self._read:
             self._read[key] = make(self.column(role))
-        return self._read[key]
+        return cast("T", self._read[key])
 
     def days(self, role: str) -> tuple[int, int]:
         """Return the first and the last day of a date column; the table must have rows."""
@@ -148,6 +158,7 @@ def read(
     lazy: bool = False,
     result: tuple[str, ...] = (),
     maker: str | None = None,
+    strict: bool = True,
 ) -> Source:
     """Check a table at the door and return it ready for use.
 
@@ -155,6 +166,8 @@ def read(
     `features` are columns of numbers, known afterwards as feature_0, feature_1 ...
     `result` lists the columns the answer will have, so that an id cannot collide with them;
     `maker` is the function whose answer is read, where the columns are not the caller's own.
+    Without `strict` the columns need only be there: whatever they hold is let in, nothing is
+    renamed, and the caller has to judge the values.
     """
     opened, kind = open_table(table, caller=caller, argument=argument, lazy=lazy)
     columns = list(opened.collect_schema().names())
@@ -177,6 +190,8 @@ def read(
     options |= {f"by_{i}": "by" for i in range(len(groups))}
     options |= {f"feature_{i}": "features" for i in range(len(features))}
     source = Source(table, kind, caller, argument, names, opened)
+    if not strict:
+        return source
     if source.lazy:
         return _lazy_source(source, options)
     for role, option in options.items():
@@ -340,8 +355,8 @@ def _lazy_source(source: Source, options: dict[str, str]) -> Source:
     return source
 
 
-def as_of(source: Source, given: Any, *, role: str = "date") -> int | None:
-    """Return the day on which the question is asked; None for an empty table without one."""
+def as_of(source: Source, given: Any, *, role: str = "date") -> int:
+    """Return the day on which the question is asked; an empty table must be given one."""
     day = None if given is None else _checks.day(given, name="as_of", caller=source.caller)
     if source.n_rows == 0:
         if day is None:
@@ -367,4 +382,3 @@ def same_library(*sources: Source) -> None:
             f"{sources[0].caller}: the tables come from two libraries ({' and '.join(kinds)}). "
             "Convert one of them first."
         )
-

@@ -8,7 +8,7 @@ with these helpers.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -77,7 +77,9 @@ def _plain(value: Any) -> Any:
 
 def collect(table: Lazy) -> pa.Table:
     """Bring a reduced table here; Polars runs it in its streaming engine."""
-    options = {"engine": "streaming"} if table.implementation.is_polars() else {}
+    options: dict[str, Any] = {}
+    if table.implementation.is_polars():
+        options["engine"] = "streaming"
     return table.collect(**options).to_arrow()
 
 
@@ -90,7 +92,7 @@ def agg(table: Lazy, by: Sequence[str], **measures: str | tuple[str, str]) -> La
             asked.append(nw.len().alias(name))
             whole.append(name)
             continue
-        column, how = measure
+        column, how = cast("tuple[str, str]", measure)
         if how not in _AGGREGATIONS:
             raise OptionError(f"agg: a measure must be one of {_AGGREGATIONS}; got {how!r}.")
         asked.append(getattr(nw.col(column), how)().alias(name))
@@ -163,12 +165,14 @@ def day_number(column: str) -> nw.Expr:
 def working(like: Lazy | Any, table: pa.Table, kind: str) -> Lazy:
     """Bring a small table of numbers and dates into the engine of a source."""
     if kind == "DuckDB relation":
-        return nw.from_native(_duckdb_rows(like.to_native(), table))
+        relation: Lazy = nw.from_native(_duckdb_rows(like.to_native(), table))
+        return relation
     if kind.startswith("Polars"):
         return nw.from_arrow(table, backend="polars").lazy()
     import pandas as pd
 
-    return nw.from_native(table.to_pandas(types_mapper=pd.ArrowDtype)).lazy()
+    frame: nw.DataFrame[Any] = nw.from_native(table.to_pandas(types_mapper=pd.ArrowDtype))
+    return frame.lazy()
 
 
 def _duckdb_rows(relation: Any, table: pa.Table) -> Any:

@@ -1,7 +1,7 @@
 """The way out: results become the kind of table that came in, in the declared dtypes, sorted."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -19,14 +19,14 @@ _ARROW = {
     "bool": pa.bool_(),
     "date": pa.timestamp("us"),
 }
-_NARWHALS = {
+_NARWHALS: dict[str, Any] = {
     "int": nw.Int64,
     "float": nw.Float64,
     "text": nw.String,
     "bool": nw.Boolean,
     "date": nw.Datetime("us"),
 }
-Reduced = pa.Table | nw.LazyFrame[Any]
+Reduced: TypeAlias = Any  # a pyarrow Table (eager) or a narwhals LazyFrame
 
 
 def native(
@@ -84,7 +84,8 @@ def restore(values: Any, like: nw.Series[Any]) -> nw.Series[Any]:
         import pandas as pd
 
         made = pd.Series(values.to_pandas()) if len(values) else pd.Series([], dtype=caller.dtype)
-        return nw.from_native(made.astype(caller.dtype), series_only=True)
+        # a copy, because a view of Arrow memory is read-only and answers are there to be edited
+        return nw.from_native(made.astype(caller.dtype).copy(), series_only=True)
     if like.implementation.is_pyarrow():
         if pa.types.is_dictionary(caller.type):
             values = pc.dictionary_encode(values)
@@ -137,7 +138,8 @@ def _pandas(values: Any, *, arrow: bool) -> Any:
         return pd.Series(pd.array(values.to_pylist(), dtype="Int64"))
     if values.null_count and pa.types.is_boolean(values.type):
         return pd.Series(pd.array(values.to_pylist(), dtype="boolean"))
-    return pd.Series(values.to_numpy(), copy=False)
+    held = values.to_numpy(zero_copy_only=False)
+    return pd.Series(held if held.flags.writeable else held.copy(), copy=False)
 
 
 def column(values: Any, known: Any = None) -> pa.Array:
@@ -171,19 +173,17 @@ def fresh_index(table: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
     return nw.from_native(table.to_native().reset_index(drop=True), eager_only=True)
 
 
-
-
 def empty(source: Source, schema: Mapping[str, str]) -> Any:
     """Return the declared columns without a row."""
     if source.lazy:
         none = source.table.filter(nw.lit(value=False))
-        columns = [
+        asked = [
             nw.col(name).alias(source.names[name])
             if kind == "id"
             else nw.lit(None).cast(_NARWHALS[kind]).alias(name)
             for name, kind in schema.items()
         ]
-        return none.select(*columns).to_native()
+        return none.select(*asked).to_native()
     columns = {
         name: ids(source.column(name)) if kind == "id" else pa.array([], _ARROW[kind])
         for name, kind in schema.items()

@@ -35,7 +35,9 @@ def money(sums: Any, precision: int) -> Any:
 def money_expression(column: str, precision: int) -> nw.Expr:
     """Return :func:`money` for a column of a lazy table."""
     scale = 10.0**precision
-    return (nw.col(column) * scale + (0.5 + _NOISE)).floor() / scale
+    units = (nw.col(column) * scale + (0.5 + _NOISE)).floor()
+    # Polars multiplies by the reciprocal of a constant, a last bit beside the quotient elsewhere
+    return units / (units * 0.0 + scale)
 
 
 def seen(source: Source, day: int) -> Any:
@@ -62,14 +64,18 @@ def per_customer(
         order = keys.sort(found["customer"])
         place = np.searchsorted(found["customer"], order)
         known = found["known"]
-        reduced = pa.table({
-            "customer": _result.ids(keys.take(order)),
-            "recency_days": day - found["last"][place],
-            "frequency": found["frequency"][place],
-            "monetary": _result.column(monetary[place], None if known is None else known[place]),
-            "first_date": _periods.timestamps(found["first"][place]),
-            "last_date": _periods.timestamps(found["last"][place]),
-        })
+        reduced = pa.table(
+            {
+                "customer": _result.ids(keys.take(order)),
+                "recency_days": day - found["last"][place],
+                "frequency": found["frequency"][place],
+                "monetary": _result.column(
+                    monetary[place], None if known is None else known[place]
+                ),
+                "first_date": _periods.timestamps(found["first"][place]),
+                "last_date": _periods.timestamps(found["last"][place]),
+            }
+        )
     if left_out and warn:
         _checks.warn(
             f"{source.caller}: {left_out} customers of {source.argument} have returns only "
@@ -84,9 +90,7 @@ def _purchases(table: Any) -> Any:
     return table.with_columns(bought=nw.when(is_return).then(0).otherwise(1).cast(nw.Int64))
 
 
-def _per_customer_lazy(
-    source: Source, day: int, *, count: str, drop: bool, precision: int
-) -> Any:
+def _per_customer_lazy(source: Source, day: int, *, count: str, drop: bool, precision: int) -> Any:
     lines = _purchases(seen(source, day))
     if drop:
         lines = lines.filter(nw.col("bought") == 1)
@@ -150,9 +154,7 @@ def check_cells(cells: int, source: Source, period: str) -> None:
         )
 
 
-def cohort_cells(
-    source: Source, when: Calendar, day: int, *, orders: bool, amounts: bool
-) -> Any:
+def cohort_cells(source: Source, when: Calendar, day: int, *, orders: bool, amounts: bool) -> Any:
     """One row for each group, cohort and period with activity: customers, orders, amount.
 
     Periods are numbers; every row counts as activity. Returns a narwhals LazyFrame.
@@ -249,7 +251,8 @@ def totals(source: Source, day: int) -> Totals:
     group = grouped.of_rows(bought, len(customers))
     cells, entity = np.unique(group * max(keys.size, 1) + customers, return_inverse=True)
     made = _codes.pick(orders.codes, bought)
-    spent, group_spent = np.zeros(len(cells)), np.zeros(grouped.size)
+    spent: Floats = np.zeros(len(cells))
+    group_spent: Floats = np.zeros(grouped.size)
     if "amount" in source.names:
         amounts = _codes.pick(source.numbers("amount"), seen)
         rows_group = grouped.of_rows(seen, len(amounts))
@@ -259,7 +262,7 @@ def totals(source: Source, day: int) -> Totals:
         # customers with returns only lower the sum of their group, but are no customer of it
         place = np.minimum(np.searchsorted(cells, paid), max(len(cells) - 1, 0))
         is_customer = cells[place] == paid if len(cells) else np.zeros(len(paid), dtype=bool)
-        spent = np.bincount(
+        spent += np.bincount(
             place[is_customer], np.nan_to_num(amounts[is_customer], nan=0.0), len(cells)
         )
     return Totals(

@@ -1,19 +1,24 @@
 """How the business does: KPIs with their denominators and intervals."""
 
-from crmlytics.kpi._averages import arpu, average_order_value, purchase_frequency, repeat_rate
+from crmlytics.kpi._averages import arpu, average_order_value
 from crmlytics.kpi._business import growth_accounting, kpi_table
 from crmlytics.kpi._cohorts import cohort_table, retention_curve
-from crmlytics.kpi._definitions import DEFINITIONS, Definition, definition
+from crmlytics.kpi._definitions import kpi_definitions
+from crmlytics.kpi._plot import plot_growth, plot_kpis
+from crmlytics.kpi._plot_cohorts import plot_cohorts, plot_retention
+from crmlytics.kpi._repeat import purchase_frequency, repeat_rate
 
 __all__ = [
-    "DEFINITIONS",
-    "Definition",
     "arpu",
     "average_order_value",
     "cohort_table",
-    "definition",
     "growth_accounting",
+    "kpi_definitions",
     "kpi_table",
+    "plot_cohorts",
+    "plot_growth",
+    "plot_kpis",
+    "plot_retention",
     "purchase_frequency",
     "repeat_rate",
     "retention_curve",

@@ -8,6 +8,7 @@ import narwhals.stable.v2 as nw
 from narwhals.stable.v2.typing import IntoFrameT
 
 from crmlytics import _checks, _frame, _lazy, _periods, _result, _transactions
+from crmlytics.kpi._definitions import defined
 
 KPI_SCHEMA = {
     "period": "date",
@@ -36,6 +37,7 @@ GROWTH_SCHEMA = {
 }
 
 
+@defined
 def kpi_table(
     transactions: IntoFrameT,
     *,
@@ -91,18 +93,18 @@ def kpi_table(
     OptionError
         If an option has a value outside what it allows, or `as_of` lies before the data.
 
-    Notes
-    -----
-    The first customers of a data set may have bought before it began: "new" is new to the table.
-
     See Also
     --------
     growth_accounting : the same movements for any kind of event.
     average_order_value, arpu, purchase_frequency : the averages with intervals.
 
+    Notes
+    -----
+    The first customers of a data set may have bought before it began: "new" is new to the table.
+
     References
     ----------
-    Farris, Bendle, Pfeifer and Reibstein (2010), Marketing Metrics, 2nd ed., ch. 3 and 5.
+    Hsu, Diligence at Social Capital, part 1: accounting for user growth.
 
     Examples
     --------
@@ -140,7 +142,8 @@ def kpi_table(
     flow = _movements(source, period, as_of)
     schema = {**dict.fromkeys(source.by, "id"), **KPI_SCHEMA}
     if flow is None:
-        return _result.empty(source, schema)
+        nothing: IntoFrameT = _result.empty(source, schema)
+        return nothing
     revenue = nw.when(nw.col("unknown") == 0).then(
         _transactions.money_expression("amount", precision)
     )
@@ -155,6 +158,7 @@ def kpi_table(
     return answer
 
 
+@defined
 def growth_accounting(
     events: IntoFrameT,
     *,
@@ -208,7 +212,7 @@ def growth_accounting(
 
     References
     ----------
-    Social Capital (2017), Diligence at Social Capital, part 1: accounting for user growth.
+    Hsu, Diligence at Social Capital, part 1: accounting for user growth.
 
     Examples
     --------
@@ -235,7 +239,8 @@ def growth_accounting(
     flow = _movements(source, period, as_of)
     schema = {**dict.fromkeys(source.by, "id"), **GROWTH_SCHEMA}
     if flow is None:
-        return _result.empty(source, schema)
+        nothing: IntoFrameT = _result.empty(source, schema)
+        return nothing
     flow = flow.with_columns(won=nw.col("new") + nw.col("resurrected"))
     flow = flow.with_columns(quick_ratio=_per("won", "churned"))
     answer: IntoFrameT = _result.native(source, flow, schema, sort_by=[*source.by, "period"])

@@ -20,6 +20,7 @@ from crmlytics import (
     _transactions,
 )
 from crmlytics.errors import DataError, OptionError
+from crmlytics.kpi._definitions import defined
 
 VALUES = ("customers", "revenue", "orders")
 COHORT_SCHEMA = {
@@ -42,6 +43,7 @@ CURVE_SCHEMA = {
 }
 
 
+@defined
 def cohort_table(
     transactions: IntoFrameT,
     *,
@@ -102,18 +104,19 @@ def cohort_table(
         If an option has a value outside what it allows, `as_of` lies before the data, or a wide
         table is asked of a lazy one.
 
-    Notes
-    -----
-    The first cohort holds everyone who had bought before the table began, too.
-
     See Also
     --------
     retention_curve : the cohorts taken together.
     plot_cohorts : draws the table.
 
+    Notes
+    -----
+    The first cohort holds everyone who had bought before the table began, too.
+
     References
     ----------
-    Farris, Bendle, Pfeifer and Reibstein (2010), Marketing Metrics, 2nd ed., ch. 5.
+    Fader and Hardie (2007), How to project customer retention, Journal of Interactive Marketing
+    21, p. 76.
 
     Examples
     --------
@@ -158,17 +161,20 @@ def cohort_table(
     day = _frame.as_of(source, as_of)
     schema = {**dict.fromkeys(source.by, "id"), **COHORT_SCHEMA}
     if source.n_rows == 0:
-        return _result.empty(source, schema)
+        nothing: IntoFrameT = _result.empty(source, schema)
+        return nothing
     when = _transactions.calendar(source, period, day)
-    cells = _cells(source, when, day, value, precision)
+    cells = _cells(source, when, day, value=value, precision=precision)
     order = [*source.by, "cohort", "age"]
-    if wide:
-        return _wide(source, _lazy.collect(cells), order)
-    answer: IntoFrameT = _result.native(source, cells, schema, sort_by=order)
+    answer: IntoFrameT = (
+        _wide(source, _lazy.collect(cells), order)
+        if wide
+        else _result.native(source, cells, schema, sort_by=order)
+    )
     return answer
 
 
-def _cells(source: _frame.Source, when: Any, day: int, value: str, precision: int) -> Any:
+def _cells(source: _frame.Source, when: Any, day: int, *, value: str, precision: int) -> Any:
     """All cohorts by all ages, with what was observed."""
     found = _transactions.cohort_cells(
         source, when, day, orders=value == "orders", amounts=value == "revenue"
@@ -192,7 +198,11 @@ def _cells(source: _frame.Source, when: Any, day: int, value: str, precision: in
         ["size", "value", "unknown"],
     )
     cells = _lazy.agg(
-        cells, [*by, "age"], size=("size", "sum"), value=("value", "sum"), unknown=("unknown", "sum")
+        cells,
+        [*by, "age"],
+        size=("size", "sum"),
+        value=("value", "sum"),
+        unknown=("unknown", "sum"),
     )
     reached = nw.col("cohort") + nw.col("age")
     amount = _transactions.money_expression("value", precision) if money else nw.col("value")
@@ -224,6 +234,7 @@ def _wide(source: _frame.Source, cells: pa.Table, order: list[str]) -> Any:
     return _result.native(source, table, schema)
 
 
+@defined
 def retention_curve(
     cohorts: IntoDataFrameT,
     *,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -141,7 +142,9 @@ def make(
             1, len(known[name]), f"customers with a known {name}", caller,
             "Hand over cuts= made from another table.",
         )  # fmt: skip
-    points = {name: {(): _quantiles(known[name], shares) + shift} for name in DIMENSIONS}
+    points: dict[str, dict[Cell, Floats]] = {
+        name: {(): _quantiles(known[name], shares) + shift} for name in DIMENSIONS
+    }
     if scheme == "nested":
         points = _nest(values, points, shares, shift, closed)
     return Cuts(points, closed)
@@ -226,16 +229,18 @@ def as_table(cuts: Cuts) -> pa.Table:
             edges = [-np.inf, *cut.tolist(), np.inf]
             n = len(cut) + 1
             for place in range(n):
-                rows.append({
-                    "dimension": dimension,
-                    "bin": place + 1,
-                    "lower": edges[place],
-                    "upper": edges[place + 1],
-                    "score": n - place if dimension == "recency_days" else place + 1,
-                    "closed": cuts.closed,
-                    "r_score": cell[0] if cell else None,
-                    "f_score": cell[1] if len(cell) > 1 else None,
-                })
+                rows.append(
+                    {
+                        "dimension": dimension,
+                        "bin": place + 1,
+                        "lower": edges[place],
+                        "upper": edges[place + 1],
+                        "score": n - place if dimension == "recency_days" else place + 1,
+                        "closed": cuts.closed,
+                        "r_score": cell[0] if cell else None,
+                        "f_score": cell[1] if len(cell) > 1 else None,
+                    }
+                )
     types = {"dimension": pa.string(), "closed": pa.string()}
     types |= dict.fromkeys(("lower", "upper"), pa.float64())
     fields = [(name, types.get(name, pa.int64())) for name in _SCHEMA]
@@ -246,6 +251,11 @@ def parse(cuts: Any, caller: str) -> Cuts:
     """Check cuts given as a table of `rfm_cuts` or as inner cut points a dimension."""
     if isinstance(cuts, Mapping):
         return _parse_points(cuts, caller)
+    if isinstance(cuts, str):
+        raise OptionError(
+            f"{caller}: cuts must be a table made by rfm_cuts or cut points by dimension; "
+            f"got {cuts!r}."
+        )
     opened, _ = _frame.open_table(cuts, caller=caller, argument="cuts", lazy=False)
     columns = list(opened.columns)
     for name in ("dimension", "lower", "upper"):
@@ -292,15 +302,16 @@ def _by_cell(opened: nw.DataFrame[Any]) -> dict[Any, list[tuple[float, float]]]:
 
 
 def _absent(value: Any) -> bool:
-    return value is None or value != value
+    # pandas has a null of its own, whose comparisons are neither true nor false
+    return value is None or str(value) == "<NA>" or bool(value != value)
 
 
 def _edges(rows: list[tuple[float, float]], dimension: str, caller: str) -> Floats:
-    for (_, before), (lower, upper) in zip(rows, rows[1:], strict=False):
+    for (_, before), (lower, upper) in pairwise(rows):
         if lower != before or upper < lower:
             raise OptionError(
                 f"{caller}: cuts of {dimension} must rise without gaps or overlaps; a class up "
-                f"to {before:g} is followed by one from {lower:g} to {upper:g}. Sort and close them."
+                f"to {before:g} is followed by {lower:g} to {upper:g}. Sort and close them."
             )
     if rows[0][0] != -np.inf or rows[-1][1] != np.inf:
         raise OptionError(
@@ -314,10 +325,11 @@ def _parse_points(cuts: Mapping[str, Any], caller: str) -> Cuts:
     points: dict[str, dict[Cell, Floats]] = {name: {} for name in DIMENSIONS}
     for dimension, given in cuts.items():
         _checks.choice(dimension, DIMENSIONS, name="a key of cuts", caller=caller)
-        cut = np.asarray(list(given), dtype=np.float64)
-        if not len(cut) or not np.isfinite(cut).all() or (np.diff(cut) <= 0).any():
+        cut = _checks.floats(given)
+        if cut is None or not len(cut) or (np.diff(cut) <= 0).any():
             raise OptionError(
-                f"{caller}: cuts of {dimension} must be rising finite numbers; got {list(given)!r}."
+                f"{caller}: cuts of {dimension} must be rising finite numbers, such as [1, 3]; "
+                f"got {given!r}."
             )
         points[dimension][()] = cut
     _check_complete(points, caller)

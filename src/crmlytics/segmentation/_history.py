@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -136,7 +136,11 @@ def rfm_history(
         parts.append(_named(scored, rules, day, caller))
         if cuts == "first":
             kept = used
-    schema = {"as_of": "date", "customer": "id", **dict.fromkeys(("recency_days", "frequency"), "int")}
+    schema = {
+        "as_of": "date",
+        "customer": "id",
+        **dict.fromkeys(("recency_days", "frequency"), "int"),
+    }
     schema |= {"monetary": "float"} | dict.fromkeys(_scores.SCORES, "int") | {"segment": "text"}
     answer: IntoDataFrameT = _result.native(source, pa.concat_tables(parts), schema)
     return answer
@@ -250,8 +254,8 @@ def segment_migration(
         source = _frame.read(before, caller=caller, argument="before", roles=roles)
         later = _frame.read(after, caller=caller, argument="after", roles=roles)
         _frame.same_library(source, later)
-        steps = [(None, None, _members(source), _members(later))]
-    parts = [_moves(*step, share_of=share_of) for step in steps]
+        steps = [_Step(None, None, _members(source), _members(later))]
+    parts = [_moves(step, share_of=share_of) for step in steps]
     answer: IntoDataFrameT = _result.native(source, pa.concat_tables(parts), _FLOW)
     return answer
 
@@ -269,7 +273,16 @@ def _members(source: _frame.Source, rows: Any = None) -> dict[Any, str]:
     return members
 
 
-def _history_steps(source: _frame.Source) -> list[tuple[int, int, Any, Any]]:
+class _Step(NamedTuple):
+    """Two neighbouring days, and the segment of each customer on them."""
+
+    from_day: int | None
+    to_day: int | None
+    before: dict[Any, str]
+    after: dict[Any, str]
+
+
+def _history_steps(source: _frame.Source) -> list[_Step]:
     days = source.ticks("as_of").days()
     asked = np.unique(days)
     _checks.at_least(
@@ -278,14 +291,13 @@ def _history_steps(source: _frame.Source) -> list[tuple[int, int, Any, Any]]:
     )  # fmt: skip
     members = [_members(source, np.flatnonzero(days == day)) for day in asked]
     return [
-        (int(asked[i]), int(asked[i + 1]), members[i], members[i + 1])
+        _Step(int(asked[i]), int(asked[i + 1]), members[i], members[i + 1])
         for i in range(len(asked) - 1)
     ]
 
 
-def _moves(
-    from_day: int | None, to_day: int | None, before: Any, after: Any, *, share_of: str
-) -> pa.Table:
+def _moves(step: _Step, *, share_of: str) -> pa.Table:
+    from_day, to_day, before, after = step
     pairs: dict[tuple[str, str], int] = {}
     for who in before.keys() | after.keys():
         move = (before.get(who, NOT_YET), after.get(who, GONE))
@@ -304,13 +316,13 @@ def _moves(
         else _periods.timestamps(np.full(len(moves), day))
         for day in (from_day, to_day)
     ]
-    return pa.table({
-        "from_as_of": days[0],
-        "to_as_of": days[1],
-        "from_segment": pa.array([move[0] for move in moves], pa.string()),
-        "to_segment": pa.array([move[1] for move in moves], pa.string()),
-        "customers": counts,
-        "share": counts / np.maximum(whole, 1),
-    })
-
-
+    return pa.table(
+        {
+            "from_as_of": days[0],
+            "to_as_of": days[1],
+            "from_segment": pa.array([move[0] for move in moves], pa.string()),
+            "to_segment": pa.array([move[1] for move in moves], pa.string()),
+            "customers": counts,
+            "share": counts / np.maximum(whole, 1),
+        }
+    )

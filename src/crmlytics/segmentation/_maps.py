@@ -122,7 +122,9 @@ def segment_map(name: str = "grid10") -> "pd.DataFrame":
     rules = _built_in(_checks.choice(name, MAPS, name="name", caller="segment_map"))
     table: dict[str, Any] = {"segment": pd.Series(rules.segments, dtype="str")}
     for place, bound in enumerate(_BOUNDS):
-        table[bound] = pd.array([None if b != b else int(b) for b in rules.bounds[:, place]], "Int64")
+        table[bound] = pd.array(
+            [None if b != b else int(b) for b in rules.bounds[:, place]], "Int64"
+        )
     return pd.DataFrame(table)
 
 
@@ -187,13 +189,15 @@ def check_segment_map(
     times = fits.sum(axis=0)
     odd = np.flatnonzero(times != 1)
     names = [", ".join(rules.segments[i] for i in np.flatnonzero(fits[:, cell])) for cell in odd]
-    table = pa.table({
-        "r_score": cells[odd, 0],
-        "f_score": cells[odd, 1],
-        "m_score": cells[odd, 2],
-        "n_rules": times[odd],
-        "segments": pa.array(names, type=pa.string()),
-    })
+    table = pa.table(
+        {
+            "r_score": cells[odd, 0],
+            "f_score": cells[odd, 1],
+            "m_score": cells[odd, 2],
+            "n_rules": times[odd],
+            "segments": pa.array(names, type=pa.string()),
+        }
+    )
     source = _frame.read(map, caller=caller, argument="map", roles={})
     schema = dict.fromkeys((*SCORES, "n_rules"), "int") | {"segments": "text"}
     return _result.native(source, table, schema)
@@ -237,7 +241,7 @@ def _parse(given: Any, caller: str) -> Rules:
 
 
 def _fits(rules: Rules, cells: Any) -> Any:
-    """Say for each rule and cell whether the rule fits; scores of 0 are unknown and fit no bound."""
+    """Say for each rule and cell whether the rule fits; a score of 0 is unknown, fits no bound."""
     r, f, m = (cells[:, place].astype(np.float64) for place in range(3))
     fm = np.where((f > 0) & (m > 0), np.floor((f + m) / 2 + 0.5), 0)
     fits = np.ones((len(rules.segments), len(cells)), dtype=bool)
@@ -357,5 +361,3 @@ def _reason(rules: Rules, place: int, cell: Ints) -> str:
         if bounds:
             parts.append(f"{name} is {value} (rule: {' to '.join(dict.fromkeys(bounds))})")
     return ", ".join(parts)
-
-

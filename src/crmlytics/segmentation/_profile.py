@@ -119,7 +119,7 @@ def segment_profile(
     place = np.zeros(keys.size, dtype=np.int64)
     place[order] = np.arange(len(order))
     groups = place[keys.codes]
-    table = _describe(source, groups, len(order), names, level)
+    table = _describe(source, groups, len(order), names=names, level=level)
     labels = _result.ids(keys.take(order)) if len(order) else pa.array([], pa.string())
     table["segment"] = labels.take(pa.array(np.repeat(np.arange(len(order)), len(names))))
     answer: IntoDataFrameT = _result.native(source, pa.table(table), _SCHEMA)
@@ -127,7 +127,7 @@ def segment_profile(
 
 
 def _describe(
-    source: _frame.Source, groups: Any, n_groups: int, names: list[str], level: float
+    source: _frame.Source, groups: Any, n_groups: int, *, names: list[str], level: float
 ) -> dict[str, Any]:
     """Return the measures, segments by features, as flat columns."""
     counts = np.bincount(groups, minlength=n_groups)
@@ -159,7 +159,7 @@ def _measure(values: Floats, groups: Any, n_groups: int, level: float) -> dict[s
     parts = np.split(values[order], np.cumsum(n).astype(int)[:-1]) if n_groups else []
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.bincount(groups, values, n_groups) / n
-        inner = np.bincount(groups, (values - mean[groups]) ** 2, n_groups)
+        inner = np.bincount(groups, (values - mean[groups]) ** 2, n_groups).astype(np.float64)
         error = np.sqrt(inner / (n - 1) / n)
         index = 100 * mean / (values.mean() if len(values) else np.nan)
     half = _intervals.z_value(level) * np.where(n > 1, error, np.nan)
@@ -182,10 +182,12 @@ def _against_rest(n: Floats, mean: Floats, inner: Floats) -> Floats:
     rest_n = n.sum() - n
     with np.errstate(divide="ignore", invalid="ignore"):
         rest_mean = ((n * mean).sum() - n * mean) / rest_n
-        every = np.array([
-            inner.sum() - inner[i] + (np.delete(n * (mean - rest_mean[i]) ** 2, i)).sum()
-            for i in range(len(n))
-        ])
+        every = np.array(
+            [
+                inner.sum() - inner[i] + (np.delete(n * (mean - rest_mean[i]) ** 2, i)).sum()
+                for i in range(len(n))
+            ]
+        )
         var, rest_var = inner / (n - 1) / n, every / (rest_n - 1) / rest_n
         t = (mean - rest_mean) / np.sqrt(var + rest_var)
         df = (var + rest_var) ** 2 / (var**2 / (n - 1) + rest_var**2 / (rest_n - 1))

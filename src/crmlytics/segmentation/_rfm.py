@@ -110,7 +110,10 @@ def rfm_table(
         transactions, caller="rfm_table", count=count, customer_col=customer_col,
         order_col=order_col, date_col=date_col, amount_col=amount_col,
     )  # fmt: skip
-    return from_source(source, as_of=as_of, count=count, returns=returns, precision=precision)
+    answer: IntoFrameT = from_source(
+        source, as_of=as_of, count=count, returns=returns, precision=precision
+    )
+    return answer
 
 
 def read_lines(
@@ -275,5 +278,3 @@ def rfm(
     )
     answer: IntoFrameT = _maps.segments(scored, segment_map=rules, explain=explain, caller="rfm")
     return answer
-
-

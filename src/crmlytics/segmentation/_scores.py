@@ -134,11 +134,11 @@ def scores(
 def _weights(weights: Any, caller: str) -> Floats:
     if weights is None:
         return np.full(3, 1 / 3)
-    given = np.asarray(list(weights), dtype=np.float64)
-    if given.shape != (3,) or not np.isfinite(given).all() or given.min() < 0 or not given.sum():
+    given = _checks.floats(weights)
+    if given is None or len(given) != 3 or given.min() < 0 or not given.sum():
         raise OptionError(
             f"{caller}: weights must be three numbers of 0 or more for r, f and m, not all 0; "
-            f"got {list(weights)!r}."
+            f"got {weights!r}."
         )
     return np.asarray(given / given.sum())
 
@@ -153,8 +153,8 @@ def apply(values: Mapping[str, Floats], cuts: Cuts, caller: str) -> tuple[Floats
     recency, frequency, monetary = (values[name] for name in DIMENSIONS)
     points, closed = cuts.points, cuts.closed
     r = _cuts.score(recency, points["recency_days"][()], closed, falling=True)
-    f = _in_cells(frequency, points["frequency"], (r,), closed, caller)
-    m = _in_cells(monetary, points["monetary"], (r, f), closed, caller)
+    f = _in_cells(frequency, points["frequency"], (r,), closed=closed, caller=caller)
+    m = _in_cells(monetary, points["monetary"], (r, f), closed=closed, caller=caller)
     return r, f, m
 
 
@@ -162,6 +162,7 @@ def _in_cells(
     values: Floats,
     cells: Mapping[_cuts.Cell, Floats],
     outer: tuple[Floats, ...],
+    *,
     closed: str,
     caller: str,
 ) -> Floats:

@@ -1,0 +1,74 @@
+"""What KPIs with an interval share: read, add up, divide, lay out."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from crmlytics import _frame, _intervals, _result, _transactions
+from crmlytics._columns import Floats
+
+ESTIMATE = {
+    "value": "float",
+    "lower": "float",
+    "upper": "float",
+    "numerator": "float",
+    "denominator": "int",
+}
+
+
+def totals(
+    transactions: Any, caller: str, *, as_of: Any, by: Any, **columns: str | None
+) -> tuple[_frame.Source, _transactions.Totals]:
+    """Read lines at the door and add them up by customer and group."""
+    if caller in {"repeat_rate", "purchase_frequency"} and columns["amount_col"] == "amount":
+        opened, _ = _frame.open_table(
+            transactions, caller=caller, argument="transactions", lazy=False
+        )
+        columns["amount_col"] = "amount" if "amount" in opened.columns else None
+    source = _frame.read(
+        transactions, caller=caller, argument="transactions", roles=columns, by=by,
+        result=tuple(ESTIMATE),
+    )  # fmt: skip
+    return source, _transactions.totals(source, _frame.as_of(source, as_of))
+
+
+def ratio(
+    source: _frame.Source,
+    found: _transactions.Totals,
+    top: Any,
+    bottom: Any,
+    *,
+    by_customer: tuple[Any, Any],
+    level: float,
+) -> Any:
+    """Divide totals of groups, with the delta method's interval over customers."""
+    size = found.grouped.size
+    bounds = _intervals.ratio_of_sums(*by_customer, found.group, size, level)
+    half = (bounds[1] - bounds[0]) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(np.isnan(top), np.nan, top / bottom)
+    return estimates(source, found, top, bottom, bounds=(value - half, value + half))
+
+
+def estimates(
+    source: _frame.Source,
+    found: _transactions.Totals,
+    top: Any,
+    bottom: Any,
+    *,
+    bounds: tuple[Floats, Floats],
+) -> Any:
+    """Lay out value, interval, numerator and denominator, one row a group."""
+    top = np.asarray(top, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(bottom > 0, top / bottom, np.nan)
+    table = found.grouped.columns(np.arange(found.grouped.size)) | {
+        "value": _result.column(value),
+        "lower": _result.column(np.where(np.isnan(value), np.nan, bounds[0])),
+        "upper": _result.column(np.where(np.isnan(value), np.nan, bounds[1])),
+        "numerator": _result.column(top),
+        "denominator": np.asarray(bottom, dtype=np.int64),
+    }
+    schema = {**dict.fromkeys(source.by, "id"), **ESTIMATE}
+    return _result.native(source, pa.table(table), schema, sort_by=source.by)

@@ -1,0 +1,213 @@
+"""From tables to the three files of a report."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from narwhals.stable.v2.typing import IntoDataFrame
+
+from crmlytics import _checks
+from crmlytics.errors import DataError
+from crmlytics.report import _definitions, _inputs, _kpi, _page, _quality, _segmentation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The page, from top to bottom. A room adds a module `_<room>.py` with a function from Inputs to
+# Section, and a line here; what its Section holds in `customers` joins the customer table.
+SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section], ...] = (
+    _quality.section,
+    _kpi.section,
+    _kpi.cohorts,
+    _segmentation.section,
+    _definitions.section,
+)
+
+
+class Report(NamedTuple):
+    """Where the files of a report are."""
+
+    report: Path
+    customers: Path
+    actions: Path
+
+
+def build_report(
+    *,
+    transactions: IntoDataFrame,
+    out_dir: str | os.PathLike[str],
+    customers: IntoDataFrame | None = None,
+    products: IntoDataFrame | None = None,
+    interactions: IntoDataFrame | None = None,
+    feedback: IntoDataFrame | None = None,
+    campaigns: IntoDataFrame | None = None,
+    as_of: date | None = None,
+    title: str = "Customer report",
+    duplicates: str = "keep",
+    customer_col: str = "customer_id",
+    order_col: str = "order_id",
+    date_col: str = "date",
+    amount_col: str = "amount",
+) -> Report:
+    """Write a report of the customers: a page, a customer table and a list of whom to contact.
+
+    The transactions are checked and cleaned first: rows that cannot be used are dropped, and the
+    page says how many and why. The files are written beside their place and moved there at the
+    end, so that a failure leaves no half report.
+
+    Parameters
+    ----------
+    transactions : table
+        One row per order line.
+    out_dir : path
+        Folder for the three files; made if it is not there.
+    customers : table, optional
+        One row a customer, also those without a purchase; joins ``customers.parquet``.
+    products, interactions, feedback, campaigns : table, optional
+        Received and counted on the page.
+    as_of : date, default the last date of the transactions
+        The day on which the questions are asked, inclusive; later rows are not used.
+    title : str, default "Customer report"
+        Title of the page.
+    duplicates : {"keep", "drop"}, default "keep"
+        Whether of rows that are equal in every column only one is used.
+    customer_col, order_col, date_col, amount_col : str
+        Names of the columns. Without a column "order_id", all that a customer buys on one day is
+        one order.
+
+    Returns
+    -------
+    Report
+        A named tuple of paths: ``report`` (``report.html``, complete in itself),
+        ``customers`` (``customers.parquet``: the id, ``recency_days``, ``frequency``,
+        ``monetary``, ``first_date``, ``last_date``, ``r_score``, ``f_score``, ``m_score``,
+        ``rfm_code``, ``rfm_score``, ``segment``, ``reason``, then columns of `customers`),
+        ``actions`` (``actions.csv``: the id, ``action``, ``segment``, ``monetary``, ``reason``;
+        at most 100 good customers gone quiet, by money).
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing or of a wrong type.
+    DataError
+        If a table cannot be read or the folder cannot be written.
+    NotEnoughDataError
+        If no row can be used.
+    OptionError
+        If an option has a value outside what it allows, or `as_of` lies before the data.
+
+    See Also
+    --------
+    crmlytics.quality.check_transactions : the checks.
+    crmlytics.segmentation.rfm : the segments.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import crmlytics as crm
+    >>> shop = crm.datasets.simulate_shop(n_customers=50, days=400)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = crm.report.build_report(transactions=shop.transactions, out_dir=folder)
+    ...     [path.name for path in made]
+    ['report.html', 'customers.parquet', 'actions.csv']
+    """
+    return write_report(
+        transactions,
+        out_dir,
+        columns=_inputs.Columns(customer_col, order_col, date_col, amount_col),
+        as_of=as_of,
+        title=title,
+        duplicates=duplicates,
+        others={
+            "customers": customers,
+            "products": products,
+            "interactions": interactions,
+            "feedback": feedback,
+            "campaigns": campaigns,
+        },
+    )[0]
+
+
+def write_report(
+    transactions: Any,
+    out_dir: str | os.PathLike[str],
+    *,
+    columns: _inputs.Columns,
+    as_of: Any,
+    title: str,
+    duplicates: str,
+    others: dict[str, Any],
+) -> tuple[Report, tuple[str, ...]]:
+    """Write the files; return where they are and the sentences at the top of the page."""
+    _checks.choice(duplicates, ("keep", "drop"), name="duplicates", caller=_inputs.CALLER)
+    inputs = _inputs.gather(
+        transactions, columns=columns, as_of=as_of, duplicates=duplicates, others=others
+    )
+    sections = [make(inputs) for make in SECTIONS]
+    subtitle = f"{inputs.first_day} to {inputs.as_of}, {inputs.n_rows:,} transaction lines"
+    html = _page.page(title, subtitle, sections, _version())
+    table = _customer_table(inputs, sections)
+    actions = next(part.actions for part in sections if part.actions is not None)
+    folder = Path(out_dir)
+    names = ("report.html", "customers.parquet", "actions.csv")
+    _write(
+        folder,
+        {
+            names[0]: lambda path: path.write_text(html, encoding="utf-8"),
+            names[1]: lambda path: table.to_parquet(path, index=False),
+            names[2]: lambda path: actions.to_csv(path, index=False, encoding="utf-8"),
+        },
+    )
+    headlines = tuple(line for part in sections for line in part.headlines)
+    return Report(*(folder / name for name in names)), headlines
+
+
+def _version() -> str:
+    from crmlytics import __version__
+
+    return __version__
+
+
+def _customer_table(inputs: _inputs.Inputs, sections: list[_page.Section]) -> "pd.DataFrame":
+    """One row a customer: what the sections found, then what the customers table says."""
+    who = inputs.columns.customer
+    parts = [part.customers for part in sections if part.customers is not None]
+    table = parts[0]
+    for part in parts[1:]:
+        new = [column for column in part.columns if column == who or column not in table.columns]
+        table = table.merge(part[new], on=who, how="outer", validate="one_to_one")
+    known = inputs.others.get("customers")
+    if known is None:
+        return table
+    if who not in known.columns:
+        raise DataError(
+            f"{_inputs.CALLER}: customers has no column {who!r} to join on; "
+            f"it has {list(known.columns)}. Rename its id."
+        )
+    if known[who].duplicated().any() or known[who].isna().any():
+        raise DataError(
+            f"{_inputs.CALLER}: customers must have one row for each {who!r} and none without. "
+            "Drop the others first."
+        )
+    new = [column for column in known.columns if column == who or column not in table.columns]
+    joined = table.merge(known[new], on=who, how="outer", validate="one_to_one")
+    return joined.sort_values(who).reset_index(drop=True)
+
+
+def _write(folder: Path, files: dict[str, Callable[[Path], object]]) -> None:
+    """Write beside, then rename."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as beside:
+            for name, write in files.items():
+                write(Path(beside) / name)
+            for name in files:
+                (Path(beside) / name).replace(folder / name)
+    except OSError as error:
+        raise DataError(
+            f"{_inputs.CALLER}: cannot write to out_dir {str(folder)!r} ({error.strerror}). "
+            "Choose a folder that can be written."
+        ) from error

@@ -1,0 +1,138 @@
+"""Who the customers are: RFM segments, how large, what they bring, who moved."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from crmlytics import segmentation
+from crmlytics.report import _page
+from crmlytics.report._inputs import Inputs
+from crmlytics.report._page import Section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ACTIONS = 100
+_URGENT = {
+    "cant_lose": "call in person",
+    "at_risk": "win back",
+}
+_FEATURES = ["recency_days", "frequency", "monetary"]
+
+
+def section(inputs: Inputs) -> Section:
+    """Segments with their sizes, money and movements; the columns and actions they give."""
+    customers = segmentation.rfm(
+        inputs.transactions, as_of=inputs.as_of, explain=True, **inputs.columns.named
+    )
+    body = _page.paragraph(
+        "Customers are scored from 1 to 5 by how recently (r), how often (f) and for how much (m) "
+        "they bought, in five classes of equal size; equal customers have equal scores. Segments "
+        "name the cells of r and f."
+    )
+    body += _pictures(customers)
+    body += _profile(inputs, customers)
+    body += _migration(inputs)
+    total = customers["monetary"].sum()
+    best = customers[customers["segment"] == "champions"]
+    actions = _actions(inputs, customers)
+    headlines = []
+    if len(best) and total:
+        headlines.append(
+            f"Champions are {_page.percent(len(best) / len(customers))} of customers and bring "
+            f"{_page.percent(best['monetary'].sum() / total)} of revenue."
+        )
+    urgent = customers[customers["segment"].isin(list(_URGENT))]
+    headlines.append(
+        f"{len(urgent):,} good customers have gone quiet (cant_lose, at_risk); they have brought "
+        f"{_page.money(urgent['monetary'].sum())}. The first {len(actions)} are in actions.csv."
+    )
+    return Section(
+        "segments", "Who the customers are", body, headlines=tuple(headlines),
+        customers=customers, actions=actions,
+    )  # fmt: skip
+
+
+def _pictures(customers: "pd.DataFrame") -> str:
+    grid = _page.blank_figure(6.0, 4.6)
+    segmentation.plot_rfm_heatmap(customers, ax=grid)
+    bars = _page.blank_figure(6.4, 4.6)
+    segmentation.plot_segments(customers, ax=bars)
+    return (
+        '<div class="pair">'
+        + _page.picture(grid.figure, "Money and customers by recency and frequency score")
+        + _page.picture(bars.figure, "Segments by customers and revenue")
+        + "</div>\n"
+    )
+
+
+def _profile(inputs: Inputs, customers: "pd.DataFrame") -> str:
+    profile = segmentation.segment_profile(
+        customers, features=_FEATURES, customer_col=inputs.columns.customer
+    )
+    rows = []
+    for segment, part in profile.groupby("segment", sort=False):
+        by = part.set_index("feature")
+        rows.append(
+            (
+                by["customers"].iloc[0],
+                _page.text(str(segment).replace("_", " ")),
+                _page.number(by["customers"].iloc[0]),
+                _page.percent(by["share_of_customers"].iloc[0]),
+                _page.percent(by["share_of_revenue"].iloc[0]),
+                _page.number(by.loc["recency_days", "median"]),
+                _page.number(by.loc["frequency", "mean"], 1),
+                _page.money(by.loc["monetary", "mean"]),
+                f"{_page.money(by.loc['monetary', 'lower'])} to "
+                f"{_page.money(by.loc['monetary', 'upper'])}",
+            )
+        )
+    rows.sort(key=lambda row: -row[0])
+    head = ["segment", "customers", "share", "of revenue", "days silent (median)"]
+    head += ["orders (mean)", "money (mean)", "95 %"]
+    return _page.heading("The segments in figures") + _page.table(head, [row[1:] for row in rows])
+
+
+def _migration(inputs: Inputs) -> str:
+    """Compare the last days of the last two quarters that are over."""
+    body = _page.heading("Who moved in the last finished quarter")
+    ends = _quarter_ends(inputs.first_day, inputs.as_of)
+    if len(ends) < 2:
+        return body + _page.paragraph("The data do not yet hold two finished quarters.")
+    history = segmentation.rfm_history(
+        inputs.transactions, every="Q", start=ends[-2], as_of=inputs.as_of, **inputs.columns.named
+    )
+    moved = segmentation.segment_migration(history, customer_col=inputs.columns.customer)
+    # an Axes of its own size: one row and column a segment
+    ax = _page.blank_figure(8.5, 6.0)
+    segmentation.plot_migration(moved, ax=ax)
+    caption = f"Segments on {ends[-2]} (rows) and on {ends[-1]} (columns), same cuts on both days"
+    return body + _page.picture(ax.figure, caption)
+
+
+def _quarter_ends(first: date, last: date) -> list[date]:
+    import pandas as pd
+
+    ends = pd.date_range(first, last, freq="QE")
+    return [end.date() for end in ends]
+
+
+def _actions(inputs: Inputs, customers: "pd.DataFrame") -> "pd.DataFrame":
+    """List the customers most worth a contact: good ones gone quiet, by the money they brought."""
+    who = inputs.columns.customer
+    urgent = customers[customers["segment"].isin(list(_URGENT))]
+    ordered = urgent.sort_values(
+        ["monetary", "frequency", "recency_days", who], ascending=[False, False, True, True]
+    ).head(MOST_ACTIONS)
+    table = ordered[[who, "segment", "monetary"]].reset_index(drop=True)
+    table.insert(1, "action", [_URGENT[segment] for segment in table["segment"]])
+    table["reason"] = [_reason(row) for row in ordered.itertuples()]
+    return table
+
+
+def _reason(row: Any) -> str:
+    often = "order" if row.frequency == 1 else "orders"
+    rank = "the most frequent fifth" if row.segment == "cant_lose" else "the more frequent buyers"
+    return (
+        f"{row.frequency:,} {often} worth {_page.money(row.monetary)}, none for "
+        f"{row.recency_days:,} days: one of {rank}, gone quiet"
+    )

@@ -1,0 +1,369 @@
+"""What every public function of every room must do, found and checked by itself.
+
+A new function is held to all of this without a line here, as long as its tables have names that
+`TABLES` knows and its options have defaults; otherwise the failure says what to add.
+"""
+
+import inspect
+import re
+from datetime import date
+from pathlib import Path
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import crmlytics as crm
+from crmlytics.errors import ColumnError, CrmlyticsError, DataError, OptionError
+
+ROOMS = ["datasets", "kpi", "quality", "report", "segmentation"]
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+AS_OF = date(2025, 6, 30)
+
+# The words for columns, with the usual name of each; no function may use another.
+GLOSSARY = {
+    "customer_col": {"customer_id"},
+    "order_col": {"order_id"},
+    "product_col": {"product_id", None},
+    "date_col": {"date"},
+    "amount_col": {"amount", None},
+    "quantity_col": {"quantity", None},
+    "channel_col": {"channel"},
+    "event_col": {"event"},
+    "text_col": {"text"},
+    "score_col": {"score"},
+    "segment_col": {"segment"},
+    "campaign_col": {"campaign_id"},
+    "cost_col": {"cost"},
+    "monetary_col": {None},
+}
+# Options that the contract leaves positional, beside tables.
+POSITIONAL = {
+    "rfm_cuts": {"bins"},
+    "check_segment_map": {"bins"},
+    "segment_map": {"name"},
+    "load_cdnow": {"which"},
+    "simulate_shop": {"n_customers", "days"},
+}
+WRONG = {
+    "as_of": "not a day",
+    "bins": 1,
+    "collect": "yes",
+    "confidence": 95,
+    "count": "order",
+    "cuts": "last",
+    "duplicates": "dropp",
+    "every": "month",
+    "explain": "yes",
+    "on_bad": "ignore",
+    "period": "month",
+    "precision": 2.5,
+    "returns": "gross",
+    "rule": "quantiles",
+    "scheme": "hierarchical",
+    "segment_map": "grid11",
+    "share_of": "row",
+    "unfinished": "maybe",
+    "value": "money",
+    "weights": [1, 2],
+    "wide": "yes",
+}
+# Answers to an empty table that are an error by design: there is nothing to cut or to follow.
+NEEDS_ROWS = {"rfm_cuts", "rfm_history", "check_segment_map"}
+
+
+def _lines():
+    rng = np.random.default_rng(7)
+    n_orders, n = 160, 420
+    owner = rng.integers(1, 41, n_orders)
+    day = rng.integers(0, 540, n_orders)
+    order = rng.integers(0, n_orders, n)
+    amount = np.round(rng.gamma(2, 15, n), 2)
+    amount[rng.random(n) < 0.04] *= -0.5
+    return pd.DataFrame(
+        {
+            "customer_id": owner[order] * 10,
+            "order_id": order + 1000,
+            "date": np.datetime64("2024-01-03", "us") + day[order].astype("m8[D]"),
+            "product_id": rng.integers(0, 12, n),
+            "quantity": rng.integers(1, 4, n) * np.where(amount < 0, -1, 1),
+            "amount": np.round(amount, 2),
+        }
+    )
+
+
+LINES = _lines()
+CUSTOMERS = crm.segmentation.rfm(LINES)
+RFM = crm.segmentation.rfm_table(LINES)
+HISTORY = crm.segmentation.rfm_history(LINES, every="Q", start=date(2024, 9, 1))
+# name of an argument -> the table it takes
+TABLES = {
+    "transactions": LINES,
+    "events": LINES,
+    "rfm": RFM,
+    "scores": crm.segmentation.rfm_scores(RFM),
+    "customers": CUSTOMERS,
+    "before": CUSTOMERS,
+    "after": crm.segmentation.rfm(LINES, as_of=date(2025, 1, 31)),
+    "map": crm.segmentation.segment_map("r_rfm"),
+    "cohorts": crm.kpi.cohort_table(LINES),
+    "kpis": crm.kpi.kpi_table(LINES),
+    "growth": crm.kpi.growth_accounting(LINES),
+    "curve": crm.kpi.retention_curve(crm.kpi.cohort_table(LINES)),
+    "migration": crm.segmentation.segment_migration(HISTORY),
+}
+
+
+def _public():
+    for room in ROOMS:
+        module = getattr(crm, room)
+        for name in module.__all__:
+            if inspect.isfunction(getattr(module, name)):
+                yield pytest.param(getattr(module, name), id=f"{room}.{name}")
+
+
+def _tables(function):
+    """Name the arguments that are tables: the positional ones that are no options."""
+    parameters = inspect.signature(function).parameters.values()
+    names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return [name for name in names if name not in POSITIONAL.get(function.__name__, ())]
+
+
+EVERY = list(_public())
+ON_TABLES = [p for p in EVERY if _tables(p.values[0])]
+ANSWERING = [p for p in ON_TABLES if not p.values[0].__name__.startswith("plot_")]
+PLOTS = [p for p in EVERY if p.values[0].__name__.startswith("plot_")]
+
+
+def _given(function):
+    for name in _tables(function):
+        assert name in TABLES, f"add a table for the argument {name!r} to TABLES"
+    return [TABLES[name].copy() for name in _tables(function)]
+
+
+def _call(function, tables, **options):
+    if "as_of" in inspect.signature(function).parameters:
+        options.setdefault("as_of", AS_OF)
+    return function(*tables, **options)
+
+
+def _plain(answer):
+    """Any answer as pandas, rows in one order, columns in theirs."""
+    opened = nw.from_native(answer)
+    if isinstance(opened, nw.LazyFrame):
+        opened = opened.collect()
+    table = opened.to_arrow().to_pandas(types_mapper=pd.ArrowDtype)
+    keys = table.astype("string").fillna("")
+    return table.iloc[keys.sort_values(list(keys.columns)).index].reset_index(drop=True)
+
+
+def _same(one, other):
+    pd.testing.assert_frame_equal(_plain(one), _plain(other), check_dtype=False, rtol=1e-12)
+
+
+def _column_options(function):
+    parameters = inspect.signature(function).parameters
+    return {n: p.default for n, p in parameters.items() if n.endswith("_col")}
+
+
+def _is_lazy(function):
+    return "LazyFrame" in (function.__doc__ or "")
+
+
+@pytest.mark.parametrize("function", EVERY)
+def test_docstring_says_all(function):
+    doc = inspect.getdoc(function)
+    sections = re.findall(r"^([A-Z][A-Za-z ]+)\n-+$", doc, flags=re.MULTILINE)
+    order = ["Parameters", "Returns", "Raises", "Warns", "See Also", "Notes", "References"]
+    known = [*order, "Examples"]
+    assert [s for s in known if s in sections] == sections, "sections out of order, or unknown"
+    assert {"Returns", "Examples"} <= set(sections)
+    assert ">>> " in doc.split("Examples\n")[1]
+    parameters = inspect.signature(function).parameters
+    if parameters:
+        described = doc.split("Parameters\n----------\n")[1].split("\nReturns\n---")[0]
+        named = set(re.findall(r"^([a-z_0-9, ]+) :", described, flags=re.MULTILINE))
+        named = {word.strip() for words in named for word in words.split(",")}
+        assert named == set(parameters), "Parameters and the signature differ"
+    if _tables(function):
+        assert "Raises" in sections
+
+
+@pytest.mark.parametrize("function", EVERY)
+def test_options_are_keyword_only(function):
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            allowed = {*TABLES, *POSITIONAL.get(function.__name__, ())}
+            assert parameter.name in allowed, f"{parameter.name} must be keyword-only"
+
+
+@pytest.mark.parametrize("function", EVERY)
+def test_column_words_are_in_the_glossary(function):
+    for option, default in _column_options(function).items():
+        assert option in GLOSSARY, f"{option} is no word of the glossary"
+        assert default in GLOSSARY[option]
+
+
+@pytest.mark.parametrize("function", EVERY)
+def test_listed_in_the_reference(function):
+    name = f"{function.__module__.rsplit('.', 1)[0]}.{function.__name__}"
+    room = name.split(".")[1]
+    page = (REFERENCE / f"{room}.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\s*{function.__name__}$", page, flags=re.MULTILINE), (
+        f"{name} is not in docs/reference/{room}.md"
+    )
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_input_is_unchanged(function):
+    given = _given(function)
+    before = [table.copy(deep=True) for table in given]
+    _call(function, given)
+    for table, copy in zip(given, before, strict=True):
+        pd.testing.assert_frame_equal(table, copy)
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_two_runs_are_equal(function):
+    one, other = _call(function, _given(function)), _call(function, _given(function))
+    pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_pandas_answer_has_a_fresh_index(function):
+    given = [table.set_index(np.arange(len(table)) * 3 + 5) for table in _given(function)]
+    answer = _call(function, given)
+    assert isinstance(answer.index, pd.RangeIndex)
+    assert answer.index.start == 0
+    assert answer.index.step == 1
+    _same(answer, _call(function, _given(function)))
+
+
+@pytest.mark.parametrize("make", [pl.from_pandas, pa.Table.from_pandas])
+@pytest.mark.parametrize("function", ANSWERING)
+def test_kind_of_frame_is_kept(function, make):
+    given = [make(table) for table in _given(function)]
+    answer = _call(function, given)
+    assert isinstance(answer, type(given[0]))
+    _same(answer, _call(function, _given(function)))
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_lazy_stays_lazy_or_is_refused(function):
+    given = [pl.from_pandas(table).lazy() for table in _given(function)]
+    if _is_lazy(function) and "collect" not in inspect.signature(function).parameters:
+        answer = _call(function, given)
+        assert isinstance(answer, pl.LazyFrame)
+        _same(answer, _call(function, _given(function)))
+        return
+    with pytest.raises(DataError, match=rf"^{function.__name__}: .*Polars LazyFrame.*\.collect"):
+        _call(function, given)
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_rows_may_be_shuffled(function):
+    if function.__name__ == "check_segment_map":
+        pytest.skip("the order of rules is their meaning")
+    shuffled = [table.sample(frac=1, random_state=3) for table in _given(function)]
+    _same(_call(function, shuffled), _call(function, _given(function)))
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_customers_may_be_relabelled(function):
+    ids = np.unique(LINES["customer_id"])
+    label = dict(zip(ids, np.random.default_rng(1).permutation(ids), strict=True))
+    given = _given(function)
+    relabelled = [
+        table.assign(customer_id=table["customer_id"].map(label))
+        if "customer_id" in table
+        else table
+        for table in given
+    ]
+    one, other = _call(function, given), _call(function, relabelled)
+    if "customer_id" in one:
+        one = one.assign(customer_id=one["customer_id"].map(label))
+    drop = [column for column in ("example",) if column in one]
+    _same(one.drop(columns=drop), other.drop(columns=drop))
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_columns_may_have_any_name(function):
+    defaults = _column_options(function)
+    renamed = {name: f"ستون {name}" for name in defaults.values() if name}
+    options = {option: renamed[name] for option, name in defaults.items() if name}
+    given = [table.rename(columns=renamed) for table in _given(function)]
+    here = {column for table in given for column in table.columns}
+    options = {option: name for option, name in options.items() if name in here}
+    answer = _call(function, given, **options)
+    back = answer.rename(columns={new: old for old, new in renamed.items()})
+    _same(back, _call(function, _given(function)))
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_missing_column_is_one_sentence(function):
+    optional = {
+        "segment_profile": {"customer_col"},
+        "repeat_rate": {"amount_col"},
+        "purchase_frequency": {"amount_col"},
+        "check_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
+        "clean_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
+    }.get(function.__name__, set())
+    for option, column in _column_options(function).items():
+        if column is None or option in optional:
+            continue
+        options = {}
+        if function.__name__ == "cohort_table":  # which columns it needs depends on what it counts
+            options["value"] = "orders" if option == "order_col" else "revenue"
+        given = [table.drop(columns=column) for table in _given(function)]
+        sentence = rf"^{function.__name__}: no column '{column}' \({option}\) in \w+; it has \["
+        with pytest.raises(ColumnError, match=sentence):
+            _call(function, given, **options)
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_wrong_options_are_one_sentence(function):
+    parameters = inspect.signature(function).parameters
+    for option, wrong in WRONG.items():
+        if option not in parameters or option in _tables(function):
+            continue
+        with pytest.raises(OptionError, match=rf"^{function.__name__}: .*{option}") as raised:
+            _call(function, _given(function), **{option: wrong})
+        assert str(raised.value).endswith((".", "?"))
+
+
+@pytest.mark.parametrize("function", ANSWERING)
+def test_empty_table(function):
+    full = _call(function, _given(function))
+    empty = [table.head(0) for table in _given(function)]
+    if function.__name__ in NEEDS_ROWS:
+        with pytest.raises(CrmlyticsError, match=rf"^{function.__name__}: "):
+            _call(function, empty)
+        return
+    answer = _call(function, empty)
+    assert list(answer.columns) == list(full.columns)
+    estimates = {"value", "n_rows"} & set(answer.columns)
+    # one row of unknown values, or of checks that found nothing; otherwise no row
+    assert len(answer) == 0 or estimates
+
+
+@pytest.mark.parametrize("junk", [None, 3, [1, 2], {"customer_id": [1]}, np.zeros((2, 2))])
+@pytest.mark.parametrize("function", ANSWERING)
+def test_what_is_no_table_is_refused(function, junk):
+    if junk is None and function.__name__ in {"segment_migration"}:
+        pytest.skip("the second table is optional")
+    with pytest.raises(CrmlyticsError, match=rf"^{function.__name__}: "):
+        _call(function, [junk for _ in _tables(function)])
+
+
+@pytest.mark.parametrize("function", PLOTS)
+def test_plots_draw_on_the_axes_they_are_given(function):
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    ax = Figure().subplots()
+    assert function(*_given(function), ax=ax) is ax
+    assert isinstance(ax, Axes)
+    assert ax.get_title() or ax.get_xlabel()
