@@ -197,7 +197,10 @@ def _like(values: Any, series: nw.Series[Any]) -> nw.Series[Any]:
 def argsort(series: nw.Series[Any]) -> Ints:
     """Return the order that sorts a column, nulls last; the same for text on every engine."""
     native = series.to_native()
-    if series.implementation.is_pandas():
+    pandas_arrow = hasattr(getattr(native, "dtype", None), "pyarrow_dtype")
+    if series.implementation.is_pandas() and not (
+        pandas_arrow and pa.types.is_dictionary(native.dtype.pyarrow_dtype)
+    ):
         order = native.reset_index(drop=True).sort_values(kind="stable", na_position="last").index
         return np.asarray(order, dtype=np.int64)
     values = series.to_arrow()

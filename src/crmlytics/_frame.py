@@ -52,6 +52,8 @@ ANSWERS = {
     "lower": "number",
     "upper": "number",
     "complete": "flag",
+    **dict.fromkeys(("r_min", "r_max", "f_min", "f_max", "m_min", "m_max"), "number"),
+    **dict.fromkeys(("fm_min", "fm_max"), "number"),
 }
 _WANTED = {
     "id": "ids",
@@ -68,6 +70,20 @@ _FITS = {
     "date": {"date", "aware date"},
     "number": {"number"},
     "flag": {"flag"},
+}
+
+_ENGINES = {
+    nw.Implementation.PANDAS,
+    nw.Implementation.POLARS,
+    nw.Implementation.PYARROW,
+    nw.Implementation.DUCKDB,
+}
+# Known by name, so that nothing of theirs is imported or warned about on the way to the refusal.
+_REFUSED = {
+    "dask": "Dask table, which is not read. Use .compute(), or open its files with "
+    "polars.scan_parquet(...) or duckdb.read_parquet(...).",
+    "pyspark": "Spark table, which is not read yet. Reduce it in Spark and hand over "
+    ".toArrow(), or open its files with polars.scan_parquet(...) or duckdb.read_parquet(...).",
 }
 
 
@@ -201,30 +217,21 @@ def read(
 
 def open_table(table: Any, *, caller: str, argument: str, lazy: bool) -> tuple[Any, str]:
     """Return a narwhals frame and the kind of the table; refuse what the house cannot read."""
+    library = type(table).__module__.split(".")[0]
+    if library in _REFUSED:
+        raise DataError(f"{caller}: {argument} is a {_REFUSED[library]}")
     try:
         opened = nw.from_native(table)
     except TypeError:
         opened = None
-    if not isinstance(opened, nw.DataFrame | nw.LazyFrame):
+    engine = getattr(opened, "implementation", nw.Implementation.UNKNOWN)
+    if not isinstance(opened, nw.DataFrame | nw.LazyFrame) or engine not in _ENGINES:
         raise DataError(
             f"{caller}: {argument} must be a table (pandas, Polars, PyArrow"
             f"{', Polars LazyFrame or DuckDB relation' if lazy else ''}); "
-            f"got {type(table).__module__.split('.')[0]}.{type(table).__name__}. "
-            "Make one first, as with pandas.DataFrame(...)."
+            f"got {library}.{type(table).__name__}. Make one first, as with pandas.DataFrame(...)."
         )
-    engine = opened.implementation
-    if engine.is_dask():
-        raise DataError(
-            f"{caller}: {argument} is a Dask table, which is not read. Use .compute(), or open "
-            "its files with polars.scan_parquet(...) or duckdb.read_parquet(...)."
-        )
-    if engine.is_pandas() or engine.is_polars() or engine.is_pyarrow() or engine.is_duckdb():
-        kind = _kind(opened)
-    else:
-        raise DataError(
-            f"{caller}: {argument} is a {engine.name.title()} table, which is not read yet. "
-            "Hand over a pandas, Polars, PyArrow or DuckDB table."
-        )
+    kind = _kind(opened)
     if isinstance(opened, nw.LazyFrame) and not lazy:
         way = ".pl() or .arrow()" if engine.is_duckdb() else ".collect()"
         raise DataError(

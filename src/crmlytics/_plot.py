@@ -1,11 +1,10 @@
-"""What the plots of all rooms share: axes, colours, fonts, number formats, heat maps, dates.
+"""What the plots of all rooms share: axes, colours, fonts, number formats, lines, dates.
 
 matplotlib is imported inside the functions, so that importing a room stays cheap. Nothing here
 touches matplotlib's global settings.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +16,12 @@ from crmlytics.errors import ColumnError, DataError, OptionError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
 
 # Okabe and Ito (2008), Color Universal Design; yellow and black last, they stand out too much
 PALETTE = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000",
 )  # fmt: skip
 INK, PALE = "#262626", "#8c8c8c"
-# light yellow to dark blue: told apart by lightness alone, and its lowest colour is not the paper
-HEAT = "YlGnBu"
 HATCH = "////"
 UNFINISHED = "unfinished"
 NO_DATA = "no data"
@@ -33,7 +29,7 @@ _MOST_LINES = 12
 _MOST_MARKS = 60
 _MARKS = ("o", "s")
 _LONGEST = 32
-_GLYPH = 0.64  # width of a digit of DejaVu Sans, in font sizes
+DIGIT, LETTER = 0.64, 0.6  # widths in DejaVu Sans, in font sizes
 _STEPS = {
     "Y": (1, 2, 5, 10, 20, 50),
     "Q": (1, 2, 4, 8, 20, 40),
@@ -97,19 +93,24 @@ def percent(share: float) -> str:
     return "<1%" if 0 < share < 0.005 else f"{100 * share:.0f}%"
 
 
+def percent_tick(share: float) -> str:
+    """Write a share at a tick, with decimals where ticks are close together."""
+    return f"{100 * share + 0.0:.3g}%"
+
+
 def compact(value: float) -> str:
     """Write a number in few letters: 0.25, 9.5, 950, 12.3K, 1.2M."""
     for power, unit in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
         if abs(value) >= 0.9995 * power:
             scaled = value / power
             return f"{scaled:.0f}{unit}" if abs(scaled) >= 99.95 else f"{scaled:.3g}{unit}"
-    return f"{value:.0f}" if abs(value) >= 99.5 else f"{value:.3g}"
+    return f"{value:.0f}" if abs(value) >= 99.5 else f"{value + 0.0:.3g}"
 
 
 def numbers(source: Source, role: str, maker: str) -> Floats:
     """Return a column of an answer as numbers, NaN where unknown."""
     series = source.column(role)
-    if _columns.family(series) not in {"number", "other"} and not series.is_null().all():
+    if _columns.family(series) != "number" and not series.is_null().all():
         raise ColumnError(
             f"{source.caller}: column {source.names[role]!r} holds {_columns.describe(series)}, "
             f"not numbers. Make the table with {maker}."
@@ -157,18 +158,21 @@ def lines_of(source: Source, at: Any, what: str) -> tuple[Ints, list[str]]:
     return codes, names or [""]
 
 
-def line(ax: "Axes", at: Any, values: Floats, done: Bools, place: int) -> Any:
-    """Draw a line whose unsure points are hollow and reached by dashes; return its handle."""
+def line(
+    ax: "Axes", at: Any, values: Floats, done: Bools, place: int, *, dashed: bool = True
+) -> Any:
+    """Draw a line whose unsure points are hollow, and reached by dashes; return its handle."""
     style: dict[str, Any] = {"color": PALETTE[place % len(PALETTE)]}
     mark = _MARKS[place // len(PALETTE) % len(_MARKS)]
-    shown = mark if len(at) <= _MOST_MARKS else ""
-    sure = np.where(done, values, np.nan)
-    handle = ax.plot(at, sure, marker=shown, markersize=4, linewidth=1.6, **style)[0]
+    many = len(at) > _MOST_MARKS
+    style["linewidth"] = 0.9 if len(at) > 4 * _MOST_MARKS else 1.6
+    sure = np.where(done, values, np.nan) if dashed else values
+    handle = ax.plot(at, sure, marker="" if many else mark, markersize=4, **style)[0]
     if not done.all():
         # each dashed stretch begins at the last sure point before it
         reached = ~done | np.append(~done[1:], False)
-        dashed = np.where(reached, values, np.nan)
-        ax.plot(at, dashed, linestyle="--", linewidth=1.2, **style)
+        if dashed:
+            ax.plot(at, np.where(reached, values, np.nan), linestyle="--", **style)
         hollow: dict[str, Any] = {
             "marker": mark,
             "markersize": 5,
@@ -179,12 +183,12 @@ def line(ax: "Axes", at: Any, values: Floats, done: Bools, place: int) -> Any:
     return handle
 
 
-def hollow_mark(text: str) -> Any:
+def hollow_mark(text: str, line: Any = "--") -> Any:
     """Return what a legend shows for unsure points of lines."""
     from matplotlib.lines import Line2D
 
     return Line2D(
-        [], [], color=PALE, marker="o", linestyle="--", markerfacecolor="white", label=text,
+        [], [], color=PALE, marker="o", linestyle=line, markerfacecolor="white", label=text,
         linewidth=1.2, markersize=5,
     )  # fmt: skip
 
@@ -193,7 +197,7 @@ def hatched_mark(text: str) -> Any:
     """Return what a legend shows for unsure bars and cells."""
     from matplotlib.patches import Patch
 
-    return Patch(facecolor="#d9d9d9", edgecolor="white", hatch=HATCH, linewidth=0, label=text)
+    return Patch(facecolor="#b3b3b3", edgecolor="white", hatch=HATCH, linewidth=0, label=text)
 
 
 def open_box(ax: "Axes", grid: str) -> None:
@@ -208,9 +212,7 @@ def head(ax: "Axes", title: str, handles: Sequence[Any] = ()) -> None:
     width = size(ax)[0]
     rows = 0
     if handles:
-        longest = max(len(str(handle.get_label())) for handle in handles)
-        fit = int(width // (30 + 8 * _GLYPH * longest))
-        columns = max(1, min(len(handles), fit))
+        columns = _columns_of([len(str(handle.get_label())) for handle in handles], width)
         rows = -(-len(handles) // columns)
         legend = ax.legend(
             handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns,
@@ -219,8 +221,18 @@ def head(ax: "Axes", title: str, handles: Sequence[Any] = ()) -> None:
         )  # fmt: skip
         for text in legend.get_texts():
             text.set_parse_math(False)
-    points = min(11.0, max(7.0, width / (0.6 * len(title))))
+    longest = max(len(part) for part in title.split("\n"))
+    points = min(11.0, max(7.0, 0.93 * width / (LETTER * longest)))
     ax.set_title(title, fontsize=points, pad=6 + 13 * rows)
+
+
+def _columns_of(letters: list[int], width: float) -> int:
+    """Return the most columns of a legend that fit; matplotlib fills it column by column."""
+    for columns in range(len(letters), 1, -1):
+        parts = np.array_split(letters, columns)
+        if sum(30 + 8 * LETTER * int(part.max()) for part in parts) <= width:
+            return columns
+    return 1
 
 
 def names(ax: "Axes", axis: str, labels: Sequence[str], at: Any, *, slant: bool = False) -> None:
@@ -260,7 +272,7 @@ def time_axis(ax: "Axes", days: Ints, unit: str) -> None:
     """Label as many periods as fit, on round ones (each January, not each eleventh month)."""
     at = np.unique(days)
     texts = period_labels(at, unit)
-    room = size(ax)[0] / (9 * _GLYPH * len(texts[0]) + 10)
+    room = size(ax)[0] / (9 * DIGIT * len(texts[0]) + 10)
     count = np.arange(len(at))
     if unit in {"M", "Q", "Y"}:
         length = {"M": 1, "Q": 3, "Y": 12}[unit]
@@ -280,81 +292,3 @@ def thin(n: int, room: float) -> Ints:
     """Return every k-th place of `n`, so that no more stay than there is room for."""
     step = next((k for k in (1, 2, 3, 4, 6, 12, 24, 52) if n / k <= max(room, 1)), max(n, 1))
     return np.arange(0, n, step)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heat:
-    """What a heat map shows: cells by row and column, NaN where blank."""
-
-    cells: Floats
-    texts: Sequence[Any]  # arrays of text, the longest first; the first that fits is written
-    title: str  # of the colour bar
-    show: Any  # writes the numbers at the colour bar
-    top: float | None = None  # the value with the darkest colour; those above share it
-
-
-def heat_map(ax: "Axes", heat: Heat) -> "QuadMesh":
-    """Draw cells, first row on top, with a colour bar."""
-    rows, columns = heat.cells.shape
-    known = heat.cells[np.isfinite(heat.cells)]
-    low = min(0.0, float(known.min(initial=0.0)))
-    most = float(known.max(initial=low))
-    top = most if heat.top is None else heat.top
-    top = top if top > low else low + 1.0
-    mesh = ax.pcolormesh(
-        np.arange(columns + 1), np.arange(rows + 1), np.ma.masked_invalid(heat.cells),
-        cmap=HEAT, vmin=low, vmax=top, edgecolors="white", linewidth=0.8,
-    )  # fmt: skip
-    ax.set(xlim=(0, columns), ylim=(rows, 0))
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    bar = ax.figure.colorbar(
-        mesh, ax=ax, label=heat.title, extend="max" if most > top * 1.0001 else "neither",
-        format=lambda value, _: heat.show(value), fraction=0.06, pad=0.02, aspect=30,
-    )  # fmt: skip
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8)
-    bar.ax.yaxis.label.set_fontsize(9)
-    return mesh
-
-
-def grid(show: Any, cells: Floats) -> Any:
-    """Write the numbers of cells; nothing where they are blank."""
-    return np.array([[show(cell) if np.isfinite(cell) else "" for cell in row] for row in cells])
-
-
-def write_cells(ax: "Axes", mesh: "QuadMesh", heat: Heat) -> None:
-    """Write in the cells what fits there, in a colour that can be read on theirs."""
-    rows, columns = heat.cells.shape
-    width, height = size(ax)
-    for texts in heat.texts:
-        points = _fits(texts, width / columns, height / rows)
-        if points:
-            break
-    else:
-        return
-    colours = mesh.to_rgba(mesh.get_array()).reshape(rows, columns, 4)  # type: ignore[arg-type]
-    for row, column in np.argwhere(texts != ""):
-        ax.text(
-            column + 0.5, row + 0.5, texts[row, column], ha="center", va="center",
-            fontsize=points, color=ink_on(colours[row, column]), linespacing=1.05,
-        )  # fmt: skip
-
-
-def _fits(texts: Any, width: float, height: float) -> float:
-    """Return the largest font size (5.5 to 9) at which all texts fit in a cell; 0 for none."""
-    lines = [text.split("\n") for text in texts.ravel() if text]
-    longest = max((len(line) for text in lines for line in text), default=1)
-    most = max((len(text) for text in lines), default=1)
-    points = min(9.0, 0.9 * width / (_GLYPH * longest), 0.9 * height / (1.25 * most))
-    return points if points >= 5.5 else 0.0
-
-
-def ink_on(colour: Any) -> str:
-    """Return dark or white ink, whichever has more contrast on a colour (WCAG 2.2, 1.4.3)."""
-    if not colour[3]:  # a blank cell: paper
-        return INK
-    channels = np.asarray(colour[:3], dtype=np.float64)
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    light = float(linear @ np.array([0.2126, 0.7152, 0.0722])) + 0.05
-    return "white" if 1.05 / light > light / 0.0695 else INK

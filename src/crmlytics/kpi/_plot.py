@@ -46,7 +46,8 @@ def plot_kpis(
     by : str or list of str, optional
         Columns the table was grouped by: one line a group, at most 12.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
+        Where to draw; by default a new figure. In a figure of your own, ``layout="constrained"``
+        makes room for long labels.
 
     Returns
     -------
@@ -131,7 +132,8 @@ def plot_growth(growth: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
     growth : table
         As `growth_accounting` makes it, of one group.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
+        Where to draw; by default a new figure. In a figure of your own, ``layout="constrained"``
+        makes room for long labels.
 
     Returns
     -------

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from narwhals.stable.v2.typing import IntoDataFrame
 
-from crmlytics import _checks, _frame, _plot
-from crmlytics._columns import Bools, Floats, Ints
+from crmlytics import _checks, _frame, _heat_map, _plot
+from crmlytics._columns import Floats, Ints
 from crmlytics.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def plot_cohorts(
         What to draw: the value as a share of that at age 0, or the value itself. Rates at age 0
         are 1 by definition, so the colours are spread over the later ages.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
+        Where to draw; by default a new figure. In a figure of your own, ``layout="constrained"``
+        makes room for long labels.
 
     Returns
     -------
@@ -84,9 +85,14 @@ def plot_cohorts(
     drawn = _plot.axes(
         ax, caller=caller, figsize=(min(14, 3.2 + 0.5 * n_ages), min(12, 1.8 + 0.3 * len(starts)))
     )
-    _triangle(drawn, cells, done, value, title)
+    heat = _heat_of(cells, value)
+    mesh = _heat_map.heat_map(drawn, heat)
     unit = _plot.unit_of(starts)
     _label_cohorts(drawn, _plot.period_labels(starts, unit), n_ages, _plot.WORDS[unit].split()[0])
+    unsure = np.isfinite(cells) & ~done
+    _plot.head(drawn, title, [_plot.hatched_mark(_plot.UNFINISHED)] if unsure.any() else [])
+    _heat_map.hatch_cells(drawn, mesh, heat, unsure)
+    _heat_map.write_cells(drawn, mesh, heat)
     return drawn
 
 
@@ -100,26 +106,15 @@ def _ages(source: _frame.Source) -> Ints:
     return ages.astype(np.int64)
 
 
-def _triangle(ax: "Axes", cells: Floats, done: Bools, value: str, title: str) -> None:
-    """Draw the cells, hatch the unsure ones, write the numbers."""
-    from matplotlib.patches import Rectangle
-
+def _heat_of(cells: Floats, value: str) -> _heat_map.Heat:
     later = cells[:, 1:][np.isfinite(cells[:, 1:])] if value == "rate" else np.zeros(0)
-    show, named = (_plot.percent, "share of age 0") if value == "rate" else (_plot.compact, "value")
-    texts = _plot.grid(show, cells)
-    bare = np.strings.replace(texts, "%", "")
-    heat = _plot.Heat(
-        cells=cells, texts=[texts, bare], title=named, show=show,
-        top=float(later.max()) if later.max(initial=0.0) > 0 else None,
+    top = float(later.max()) if later.max(initial=0.0) > 0 else None
+    texts = _heat_map.grid(_plot.percent if value == "rate" else _plot.compact, cells)
+    return _heat_map.Heat(
+        cells=cells, texts=[texts, np.strings.replace(texts, "%", "")], top=top,
+        title="share of age 0" if value == "rate" else "value",
+        show=_plot.percent_tick if value == "rate" else _plot.compact,
     )  # fmt: skip
-    mesh = _plot.heat_map(ax, heat)
-    unsure = np.argwhere(np.isfinite(cells) & ~done)
-    for row, age in unsure:
-        ax.add_patch(Rectangle(
-            (age, row), 1, 1, fill=False, hatch=_plot.HATCH, edgecolor="#ffffff99", linewidth=0
-        ))  # fmt: skip
-    _plot.head(ax, title, [_plot.hatched_mark(_plot.UNFINISHED)] if len(unsure) else [])
-    _plot.write_cells(ax, mesh, heat)
 
 
 def _label_cohorts(ax: "Axes", cohorts: list[str], n_ages: int, word: str) -> None:
@@ -147,7 +142,8 @@ def plot_retention(
     by : str or list of str, optional
         Columns the curve was grouped by: one line a group, at most 12.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
+        Where to draw; by default a new figure. In a figure of your own, ``layout="constrained"``
+        makes room for long labels.
 
     Returns
     -------
@@ -196,17 +192,17 @@ def plot_retention(
     for line, name in enumerate(labels):
         rows = np.flatnonzero(codes == line)
         rows = rows[np.argsort(ages[rows], kind="stable")]
-        handle = _plot.line(drawn, ages[rows], rate[rows], done[rows], line)
+        handle = _plot.line(drawn, ages[rows], rate[rows], done[rows], line, dashed=False)
         handle.set_label(name)
         handles.append(handle)
         drawn.fill_between(
             ages[rows], lower[rows], upper[rows], color=handle.get_color(), alpha=0.18, linewidth=0
         )
     drawn.set_ylim(0, 1.02)
-    drawn.yaxis.set_major_formatter(lambda share, _: _plot.percent(share))
+    drawn.yaxis.set_major_formatter(lambda share, _: _plot.percent_tick(share))
     drawn.set(xlabel="age in periods", ylabel="share of customers")
     handles = handles if source.by else []
     if not done.all():
-        handles.append(_plot.hollow_mark("with an unfinished period"))
+        handles.append(_plot.hollow_mark("with an unfinished period", line="-"))
     _plot.head(drawn, title, handles)
     return drawn

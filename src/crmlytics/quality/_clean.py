@@ -1,5 +1,6 @@
 """Make a table of transactions that every function takes."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -190,7 +191,10 @@ class _Rows:
 
 
 def _counted(marked: Bools, what: str) -> list[tuple[int, str]]:
+    """Return how many rows are marked, and that in words; `what` is a plural."""
     count = int(marked.sum())
+    if count == 1:
+        what = re.sub(r"\b(row|value|return)s\b", r"\1", what, count=1)
     return [(count, f"{count:,} {what}")] if count else []
 
 
@@ -234,7 +238,10 @@ def _bad_ids(source: Source, role: str, ids: Ids, name: str, *, drop: bool) -> d
             f"{source.caller}: column {name} holds {held}, not ids. "
             "Make it one type before the call, as with .astype(str)."
         )
-    return {f"rows without {name}": ids.null, f"{name} of another type than most": ids.odd}
+    return {
+        f"rows without {name}": ids.null,
+        f"values of {name} of another type than most": ids.odd,
+    }
 
 
 def _bad_values(

@@ -47,9 +47,9 @@ def read(
         for option, column in roles.items()
         if column in columns or column != _USUAL.get(option)
     }
-    for option in ("customer_col", "date_col"):
-        if wanted[option] is None:
-            raise ColumnError(f"{caller}: {option} is None. Set it to the column that holds it.")
+    for option, what in (("customer_col", "ids"), ("date_col", "dates")):
+        if roles[option] is None:
+            raise ColumnError(f"{caller}: {option} is None. Set it to the column of {what}.")
     return _frame.read(
         transactions, caller=caller, argument="transactions", roles=wanted, lazy=lazy, strict=False
     )

@@ -240,17 +240,17 @@ def _parse(given: Any, caller: str) -> Rules:
     return Rules(names, bounds)
 
 
-def _fits(rules: Rules, cells: Any) -> Any:
-    """Say for each rule and cell whether the rule fits; a score of 0 is unknown, fits no bound."""
+def _fits(rules: Rules, cells: Any, *, unknown_fits: bool = False) -> Any:
+    """Say for each rule and cell whether the rule fits; scores of 0 are unknown."""
     r, f, m = (cells[:, place].astype(np.float64) for place in range(3))
     fm = np.where((f > 0) & (m > 0), np.floor((f + m) / 2 + 0.5), 0)
     fits = np.ones((len(rules.segments), len(cells)), dtype=bool)
     for place, values in enumerate((r, f, m, fm)):
         for row, (low, high) in enumerate(rules.bounds[:, 2 * place : 2 * place + 2]):
             if not np.isnan(low):
-                fits[row] &= (values >= low) & (values > 0)
+                fits[row] &= np.where(values > 0, values >= low, unknown_fits)
             if not np.isnan(high):
-                fits[row] &= (values <= high) & (values > 0)
+                fits[row] &= np.where(values > 0, values <= high, unknown_fits)
     return fits
 
 
@@ -276,12 +276,14 @@ def rfm_segments(
     -------
     table
         The table in its own order with ``segment`` (str; "others" where no rule fits, null where
-        a score that the rules ask for is null) and, with `explain`, ``reason`` (str).
+        it hangs on a score that is null) and, with `explain`, ``reason`` (str).
 
     Raises
     ------
     ColumnError
         If a score column is missing or holds no numbers.
+    DataError
+        If a score is not a whole number from 1.
     OptionError
         If there is no map of that name, or scores go beyond those the map was made for.
 
@@ -313,34 +315,49 @@ def segments(
     )  # fmt: skip
     _checks.flag(explain, name="explain", caller=caller)
     known = segment_map if isinstance(segment_map, Rules) else rules(segment_map, caller)
-    columns = [np.nan_to_num(source.numbers(name), nan=0.0).astype(np.int64) for name in SCORES]
+    columns = [_whole_scores(source, name) for name in SCORES]
     top = max([5, *(int(column.max(initial=0)) for column in columns)])
     if known.named and top > 5:
         raise OptionError(
             f"{caller}: scores go up to {top}, but segment_map={known.named!r} is made for scores "
             "from 1 to 5. Score with bins=5, or hand over a map of your own."
         )
-    named = _name_cells(known, top, explain=explain)
-    place = (columns[0] * (top + 1) + columns[1]) * (top + 1) + columns[2]
+    code = (columns[0] * (top + 1) + columns[1]) * (top + 1) + columns[2]
+    first, place = np.unique(code, return_index=True, return_inverse=True)[1:]
+    cells = np.array([column[first] for column in columns]).T
+    named = _name_cells(known, cells, explain=explain)
     added = {name: values.take(pa.array(place)) for name, values in named.items()}
     answer: IntoDataFrameT = _result.extended(source, added)
     return answer
 
 
-def _name_cells(rules: Rules, top: int, *, explain: bool) -> dict[str, pa.Array]:
-    """Name every possible cell once; 0 stands for an unknown score."""
-    cells = np.array(list(product(range(top + 1), repeat=3)))
-    fits = _fits(rules, cells)
+def _whole_scores(source: _frame.Source, name: str) -> Ints:
+    """Return scores as whole numbers, 0 where unknown."""
+    scores = source.numbers(name)
+    odd = ~np.isnan(scores) & ((scores < 1) | (scores != np.floor(scores)))
+    if odd.any():
+        raise DataError(
+            f"{source.caller}: {int(odd.sum())} of {source.n_rows} values of {name!r} are no "
+            f"scores, such as {scores[odd][0]:g}. Scores are whole numbers from 1; make them with "
+            "rfm_scores."
+        )
+    return np.nan_to_num(scores, nan=0.0).astype(np.int64)
+
+
+def _name_cells(rules: Rules, cells: Ints, *, explain: bool) -> dict[str, pa.Array]:
+    """Name each cell of scores once; 0 stands for an unknown score."""
+    fits, could_fit = _fits(rules, cells), _fits(rules, cells, unknown_fits=True)
     first = np.where(fits.any(axis=0), fits.argmax(axis=0), -1)
-    asked = [not np.isnan(rules.bounds[:, c]).all() for c in ((0, 1), (2, 3, 6, 7), (4, 5, 6, 7))]
-    unknown = ((cells == 0) & np.array(asked)).any(axis=1) & (first < 0)
+    # the score that is unknown decides whether a rule further up fits
+    unknown = first != np.where(could_fit.any(axis=0), could_fit.argmax(axis=0), -1)
     names = [
         None if unknown[i] else rules.segments[place] if place >= 0 else OTHERS
         for i, place in enumerate(first)
     ]
     named = {"segment": pa.array(names, type=pa.string())}
     if explain:
-        reasons = [_reason(rules, int(place), cells[i]) for i, place in enumerate(first)]
+        decided = np.where(unknown, -1, first)
+        reasons = [_reason(rules, int(place), cells[i]) for i, place in enumerate(decided)]
         named["reason"] = pa.array(reasons, type=pa.string())
     return named
 
@@ -350,7 +367,7 @@ def _reason(rules: Rules, place: int, cell: Ints) -> str:
         shown = ", ".join(
             f"{name} is {value or 'unknown'}" for name, value in zip(SCORES, cell, strict=True)
         )
-        return f"{shown}: no rule fits"
+        return f"{shown}: {'no rule fits' if cell.all() else 'not known which rule fits'}"
     r, f, m = (int(value) for value in cell)
     values = {"r_score": r, "f_score": f, "m_score": m, "FM": (f + m + 1) // 2}
     parts = []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from narwhals.stable.v2.typing import IntoDataFrame
 
-from crmlytics import _checks, _frame, _plot, _result
+from crmlytics import _checks, _frame, _heat_map, _plot, _result
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics.errors import DataError
 
@@ -34,7 +34,8 @@ def plot_rfm_heatmap(
         What the colour shows: the mean monetary value of the customers in the cell (nulls left
         out), or how many they are.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
+        Where to draw; by default a new figure. In a figure of your own, ``layout="constrained"``
+        makes room for long labels.
 
     Returns
     -------
@@ -83,11 +84,11 @@ def plot_rfm_heatmap(
     cells = counted = np.where(customers > 0, customers.astype(np.float64), np.nan)
     if value == "monetary":
         cells = _means(source.numbers("monetary")[known], places, n)
-    texts = [_plot.grid(show, counted) for show in (_plot.whole, _plot.compact)]
+    texts = [_heat_map.grid(show, counted) for show in (_plot.whole, _plot.compact)]
     named = {"monetary": "mean monetary value", "customers": "customers"}[value]
     drawn = _plot.axes(ax, caller=caller, figsize=(6.4, 4.8))
-    heat = _plot.Heat(cells=cells, texts=texts, title=named, show=_plot.compact)
-    mesh = _plot.heat_map(drawn, heat)
+    heat = _heat_map.Heat(cells=cells, texts=texts, title=named, show=_plot.compact)
+    mesh = _heat_map.heat_map(drawn, heat)
     left_out = source.n_rows - int(known.sum())
     note = f"\n{_plot.whole(left_out)} without a score left out" if left_out else ""
     drawn.set_xlabel(f"frequency score ({n} = most orders){note}")
@@ -96,7 +97,7 @@ def plot_rfm_heatmap(
     drawn.set_xticks(middle[ticks], [str(k + 1) for k in ticks])
     drawn.set_yticks(middle[ticks], [str(n - k) for k in ticks])
     _plot.head(drawn, title)
-    _plot.write_cells(drawn, mesh, heat)
+    _heat_map.write_cells(drawn, mesh, heat)
     return drawn
 
 
@@ -150,7 +151,8 @@ def plot_segments(
         one. Without it customers alone are drawn. Shares of a total that is not above 0 are not
         drawn.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
+        Where to draw; by default a new figure. In a figure of your own, ``layout="constrained"``
+        makes room for long labels.
 
     Returns
     -------
@@ -217,10 +219,13 @@ def _segment_bars(ax: "Axes", bars: list[tuple[str, Floats, Any]], title: str, n
     """Draw one bar a segment and measure, with its size and share at the end."""
     thick = 0.8 / len(bars)
     ax.set_ylim(n - 0.4, -0.6)
-    ax.xaxis.set_major_formatter(lambda share, _: _plot.percent(share))
+    ax.set_xlabel("share of all")
+    ax.xaxis.set_major_formatter(lambda share, _: _plot.percent_tick(share))
     ax.xaxis.set_major_locator(_few_ticks())
     _plot.open_box(ax, "x")
-    drawn, longest = [], 0
+    width, height = _plot.size(ax)  # before the labels, which would push the layout about
+    points = min(9.0, max(5.0, 0.85 * thick * height / n))
+    drawn, longest, low, high = [], 0, 0.0, 0.01
     for place, (named, sizes, show) in enumerate(bars):
         total = sizes.sum()
         shares = sizes / total if total > 0 else np.zeros(n)
@@ -231,26 +236,15 @@ def _segment_bars(ax: "Axes", bars: list[tuple[str, Floats, Any]], title: str, n
             for size, share in zip(sizes, shares, strict=True)
         ]
         longest = max(longest, *(len(text) for text in shown))
-        ends = np.maximum(shares, 0)
-        for end, y, text in zip(ends, at, shown, strict=True):
+        low, high = min(low, shares.min()), max(high, shares.max())
+        for end, y, text in zip(np.maximum(shares, 0), at, shown, strict=True):
             ax.annotate(
-                text, (end, y), (3, 0), textcoords="offset points", va="center", color=_plot.INK
-            )
-    ax.set_xlabel("share of all")
-    handles = drawn if len(bars) > 1 else []
-    _plot.head(ax, title, handles)
-    _leave_room(ax, longest, thick, n)
-
-
-def _leave_room(ax: "Axes", longest: int, thick: float, n: int) -> None:
-    """Choose the size of the labels, and end the axis where the longest of them ends."""
-    width, height = _plot.size(ax)
-    points = min(9.0, max(5.0, 0.95 * thick * height / n))
-    for text in ax.texts:
-        text.set_fontsize(points)
-    taken = min(0.6, (0.6 * points * longest + 6) / width)
-    low, high = ax.dataLim.intervalx
-    ax.set_xlim(min(0.0, low * 1.05), max(high, 0.01) / (1 - taken))
+                text, (end, y), (3, 0), textcoords="offset points", va="center",
+                color=_plot.INK, fontsize=points,
+            )  # fmt: skip
+    taken = min(0.6, (0.6 * points * longest + 8) / width)
+    ax.set_xlim(1.05 * low, high / (1 - taken))
+    _plot.head(ax, title, drawn if len(bars) > 1 else [])
 
 
 def _few_ticks() -> Any:

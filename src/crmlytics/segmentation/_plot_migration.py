@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from narwhals.stable.v2.typing import IntoDataFrame
 
-from crmlytics import _checks, _frame, _plot, _result
+from crmlytics import _checks, _frame, _heat_map, _plot, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics.errors import DataError, OptionError
 from crmlytics.segmentation import _maps
@@ -34,7 +34,8 @@ def plot_migration(
     to_as_of : date, optional
         Draw one step alone: the one that ends on this day.
     ax : matplotlib.axes.Axes, optional
-        Where to draw; by default a new figure.
+        Where to draw; by default a new figure. In a figure of your own, ``layout="constrained"``
+        makes room for long labels.
 
     Returns
     -------
@@ -92,23 +93,20 @@ def plot_migration(
         source, _codes(ends)[rows], places, _plot.numbers(source, "customers", maker)[rows],
         _plot.numbers(source, "share", maker)[rows],
     )  # fmt: skip
-    long = [
-        [f"{_plot.percent(s)}\n{_plot.whole(c)}" if c else "" for s, c in zip(*pair, strict=True)]
-        for pair in zip(shares, counts, strict=True)
-    ]
-    short = [[text.split("\n")[0] for text in row] for row in long]
+    short, moved = _heat_map.grid(_plot.percent, shares), _heat_map.grid(_plot.whole, counts)
+    long = np.where(short == "", "", np.strings.add(np.strings.add(short, "\n"), moved))
+    bare = np.strings.replace(short, "%", "")
     drawn = _plot.axes(
         ax, caller=caller, figsize=(3.0 + 0.62 * len(afters), 2.2 + 0.42 * len(befores))
     )
-    heat = _plot.Heat(
-        cells=shares, texts=[np.array(long), np.array(short)], title=base, show=_plot.percent
-    )
-    mesh = _plot.heat_map(drawn, heat)
+    texts = [long, short, bare]
+    heat = _heat_map.Heat(cells=shares, texts=texts, title=base, show=_plot.percent_tick)
+    mesh = _heat_map.heat_map(drawn, heat)
     drawn.set(xlabel="after", ylabel="before")
     _plot.names(drawn, "y", befores, np.arange(len(befores)) + 0.5)
     _plot.names(drawn, "x", afters, np.arange(len(afters)) + 0.5, slant=True)
     _plot.head(drawn, title + _span(source, ends, rows))
-    _plot.write_cells(drawn, mesh, heat)
+    _heat_map.write_cells(drawn, mesh, heat)
     return drawn
 
 
@@ -183,4 +181,4 @@ def _span(source: _frame.Source, ends: list[int | None], rows: Ints) -> str:
     if first is None or not lasts:
         return ""
     steps = f" ({len(lasts)} steps)" if len(lasts) > 1 else ""
-    return f", {_checks.iso(first)} to {_checks.iso(max(d for d in lasts if d is not None))}{steps}"
+    return f"\n{_checks.iso(first)} to {_checks.iso(max(d for d in lasts if d is not None))}{steps}"

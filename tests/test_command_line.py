@@ -1,0 +1,163 @@
+"""The command line: files in, files out, one sentence and exit code 2 when it cannot be."""
+
+import inspect
+import io
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import crmlytics as crm
+from crmlytics.__main__ import COMMANDS, main
+
+LINES = crm.datasets.simulate_shop(n_customers=60, days=400, random_state=2).transactions[
+    ["customer_id", "order_id", "date", "amount"]
+]
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / "lines.csv"
+    LINES.to_csv(path, index=False)
+    return path
+
+
+def test_rfm_is_the_function(csv, tmp_path):
+    out = tmp_path / "rfm.parquet"
+    assert main(["rfm", "--in", str(csv), "--out", str(out), "--as-of", "2024-12-31"]) == 0
+    want = crm.segmentation.rfm(LINES, as_of="2024-12-31")
+    pd.testing.assert_frame_equal(pd.read_parquet(out), want, check_dtype=False)
+
+
+def test_kpi_with_options(csv, tmp_path):
+    out = tmp_path / "kpi.csv"
+    assert main(["kpi", "--in", str(csv), "--out", str(out), "--period", "Q"]) == 0
+    want = crm.kpi.kpi_table(LINES, period="Q")
+    got = pd.read_csv(out, parse_dates=["period"])
+    pd.testing.assert_frame_equal(got, want, check_dtype=False)
+
+
+def test_every_option_of_a_function_is_an_option_of_its_command(capsys):
+    for command, (room, name) in COMMANDS.items():
+        with pytest.raises(SystemExit) as stopped:
+            main([command, "--help"])
+        assert stopped.value.code == 0
+        text = capsys.readouterr().out
+        function = getattr(getattr(crm, room.split(".")[1]), name)
+        for option, parameter in inspect.signature(function).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY and option != "collect":
+                assert f"--{option.replace('_', '-')}" in text
+
+
+def test_standard_streams(csv, monkeypatch, capsys):
+    stream = io.TextIOWrapper(io.BytesIO(csv.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", stream)
+    assert main(["rfm", "--in", "-", "--out", "-", "--explain"]) == 0
+    got = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert len(got) == LINES["customer_id"].nunique()
+    assert "reason" in got
+
+
+def test_renamed_columns_bins_weights_and_cuts(tmp_path):
+    source, cuts = tmp_path / "in.parquet", tmp_path / "cuts.csv"
+    LINES.rename(columns={"customer_id": "who", "amount": "paid"}).to_parquet(source)
+    rfm = crm.segmentation.rfm_table(LINES)
+    crm.segmentation.rfm_cuts(rfm).to_csv(cuts, index=False)
+    out = tmp_path / "out.csv"
+    options = ["--customer-col", "who", "--amount-col", "paid", "--weights", "2,1,1"]
+    code = main(["rfm", "--in", str(source), "--out", str(out), "--cuts", str(cuts), *options])
+    assert code == 0
+    want = crm.segmentation.rfm(LINES, weights=[2, 1, 1])
+    got = pd.read_csv(out)
+    assert got["rfm_code"].tolist() == want["rfm_code"].tolist()
+    assert got["rfm_score"].tolist() == pytest.approx(want["rfm_score"].tolist())
+
+
+def test_report_from_a_file(csv, tmp_path, capsys):
+    assert main(["report", "--transactions", str(csv), "--out", str(tmp_path / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "report.html" in text
+    assert "customers.parquet" in text
+    assert text.count("\n- ") >= 3
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "actions.csv",
+        "customers.parquet",
+        "report.html",
+    ]
+
+
+def test_bad_dates_are_refused_or_dropped(tmp_path, capsys):
+    path = tmp_path / "lines.csv"
+    LINES.astype({"date": "str"}).assign(
+        date=lambda t: t["date"].where(t.index != 5, "31/31/2024")
+    ).to_csv(path, index=False)
+    out = tmp_path / "out.csv"
+    assert main(["rfm", "--in", str(path), "--out", str(out)]) == 2
+    assert "rfm: 1 of" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["rfm", "--in", str(path), "--out", str(out), "--on-bad", "drop"]) == 0
+    assert "note:" in capsys.readouterr().err
+    assert out.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "options", "sentence"),
+    [
+        (None, "lines.csv", [], "no file"),
+        (b"", "lines.csv", [], "cannot read"),
+        (b"PAR1 this is not parquet", "lines.parquet", [], "cannot read"),
+        (b"\xff\xfe\x00\x01\x80", "lines.csv", [], "cannot read"),
+        (b"a,b\n1,2\n", "lines.csv", [], "no column 'customer_id'"),
+        (b"customer_id,order_id,date,amount\n", "lines.csv", [], "has no rows"),
+        (b"customer_id,order_id,date,amount\n1,1,2026-01-01,x\n", "lines.csv", [], "not numbers"),
+        (b"customer_id,order_id,date,amount\n,1,2026-01-01,1\n", "lines.csv", [], "have no"),
+        (
+            b"customer_id,order_id,date,amount\n1,1,2026-01-01,1\n",
+            "lines.csv",
+            ["--bins", "many"],
+            "--bins must be a number",
+        ),
+        (
+            b"customer_id,order_id,date,amount\n1,1,2026-01-01,1\n",
+            "lines.csv",
+            ["--segment-map", "grid11"],
+            "Did you mean segment_map='grid10'",
+        ),
+        (
+            b"customer_id,order_id,date,amount\n1,1,2026-01-01,1\n",
+            "lines.csv",
+            ["--as-of", "soon"],
+            "as_of must be a day",
+        ),
+    ],
+)
+def test_a_sentence_and_exit_code_two(content, name, options, sentence, tmp_path, capsys):
+    source, out = tmp_path / name, tmp_path / "out.csv"
+    if content is not None:
+        source.write_bytes(content)
+    assert main(["rfm", "--in", str(source), "--out", str(out), *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("crmlytics: rfm: ")
+    assert sentence in error
+    assert len(error.strip().splitlines()) == 1
+    assert not out.exists()
+    assert [p for p in tmp_path.iterdir() if p != source] == []
+
+
+def test_a_place_that_cannot_be_written(csv, tmp_path, capsys):
+    out = tmp_path / "nowhere" / "out.csv"
+    assert main(["rfm", "--in", str(csv), "--out", str(out)]) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_python_m_crmlytics():
+    run = subprocess.run(
+        [sys.executable, "-m", "crmlytics", "rfm", "--in", "missing.csv", "--out", "-"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert run.stderr == "crmlytics: rfm: no file 'missing.csv' (--in). Check the path.\n"
+    assert run.stdout == ""
