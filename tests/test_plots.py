@@ -88,7 +88,6 @@ every_plot = pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS)
 
 def drawn(ax):
     """What can be read off a plot, for comparison."""
-    ax.figure.canvas.draw()
     legend = ax.get_legend()
     return {
         "title": ax.get_title(),
@@ -97,9 +96,13 @@ def drawn(ax):
         "texts": [text.get_text() for text in ax.texts],
         "lines": [np.asarray(line.get_xydata()).round(9).tolist().__repr__() for line in ax.lines],
         "bars": [(p.get_xy(), p.get_width(), p.get_height()) for p in ax.patches],
-        "cells": [np.ma.filled(c.get_array(), -1).tolist() for c in ax.collections if c.get_array() is not None],
+        "cells": [np.ma.filled(cells, -1).tolist() for cells in cells_of(ax)],
         "legend": [] if legend is None else [text.get_text() for text in legend.get_texts()],
     }  # fmt: skip
+
+
+def cells_of(ax):
+    return [c.get_array() for c in ax.collections if c.get_array() is not None]
 
 
 def texts(ax):
@@ -107,9 +110,10 @@ def texts(ax):
 
 
 @every_plot
-@pytest.mark.parametrize("make", MAKERS[1:])
-def test_same_artists_from_every_kind_of_table(plot, make):
-    assert drawn(plot(make)) == drawn(plot(pd.DataFrame))
+def test_same_artists_from_every_kind_of_table(plot):
+    from_pandas, from_polars, from_arrow = (drawn(plot(make)) for make in MAKERS)
+    assert from_polars == from_pandas
+    assert from_arrow == from_pandas
 
 
 @every_plot
@@ -120,7 +124,7 @@ def test_draws_on_the_axes_given_and_returns_it(plot):
     assert second.get_title()
     assert not first.has_data()
     assert not plt.get_fignums()  # pyplot was not asked
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 @every_plot
@@ -144,10 +148,12 @@ def test_ax_must_be_an_axes(plot):
 def test_all_is_inside_the_figure(plot, size):
     figure = Figure(figsize=size, layout="constrained")
     ax = plot(pd.DataFrame, ax=figure.subplots())
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     inside = figure.bbox.padded(2)
     parts = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts]
-    parts += [*ax.get_xticklabels(), *ax.get_yticklabels()]
+    for axis in (ax.xaxis, ax.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        parts += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
     for part in parts:
         if part.get_text():
             box = part.get_window_extent()
@@ -186,7 +192,7 @@ every_empty = pytest.mark.parametrize(("plot", "columns"), EMPTY.values(), ids=E
 @pytest.mark.parametrize("make", MAKERS)
 def test_empty_tables_say_no_data(plot, columns, make):
     ax = plot(make({name: [] for name in columns}))
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     assert texts(ax) == ["no data"]
     assert ax.get_title()
     assert not ax.patches
@@ -205,7 +211,7 @@ def test_unknown_values_alone_are_no_data(name):
 
 @every_empty
 def test_a_wrong_table_is_refused_by_the_house_sentence(plot, columns):
-    wrong = pd.DataFrame({"foo": [1]})
+    wrong = pd.DataFrame({name.upper(): [1] for name in columns})
     with pytest.raises(ColumnError, match=rf"^{plot.__name__}: no column '\w+'.* in \w+; it has"):
         plot(wrong)
     with pytest.raises(DataError, match=rf"^{plot.__name__}: \w+ must be a table"):
@@ -334,9 +340,11 @@ def test_migration_of_one_step():
     ax = seg.plot_migration(history(), to_as_of="2026-03-31")
     assert np.ma.filled(ax.collections[0].get_array(), 0).tolist() == [[1], [1]]
     assert ax.get_title().endswith("2026-02-28 to 2026-03-31")
-    with pytest.raises(OptionError, match="no step ends on to_as_of 2026-04-30; .*2 days, 2026-02"):
+    with pytest.raises(
+        OptionError, match=r"no step ends on to_as_of 2026-04-30; .*2 days, 2026-02"
+    ):
         seg.plot_migration(history(), to_as_of="2026-04-30")
-    with pytest.raises(OptionError, match="no step ends on to_as_of 2026-04-30; .*no days"):
+    with pytest.raises(OptionError, match=r"no step ends on to_as_of 2026-04-30; .*no days"):
         seg.plot_migration(moves(), to_as_of="2026-04-30")
 
 
@@ -373,7 +381,7 @@ def test_kpi_line_is_the_column(value):
     assert hollow.get_ydata() == pytest.approx(want[3:])
     assert hollow.get_markerfacecolor() == "white"
     assert drawn(ax)["legend"] == ["unfinished"]
-    assert [label.get_text() for label in ax.get_xticklabels()][0] == "2026-01"
+    assert ax.get_xticklabels()[0].get_text() == "2026-01"
 
 
 def test_finished_kpis_have_no_legend():
@@ -391,7 +399,7 @@ def test_kpis_by_group_draw_a_line_each():
     table = kpi.kpi_table(lines().assign(city=list("xyxyxyxy")), by="city")
     ax = kpi.plot_kpis(table, by="city")
     assert drawn(ax)["legend"] == ["x", "y", "unfinished"]
-    with pytest.raises(DataError, match="4 of 8 rows of kpis repeat a period. Name the columns"):
+    with pytest.raises(DataError, match=r"4 of 8 rows of kpis repeat a period. Name the columns"):
         kpi.plot_kpis(table)
     months = kpi.kpi_table(lines().assign(city=range(8)), by="city")
     crowd = pd.concat([months, months.assign(city=months["city"] + 8)])
@@ -400,7 +408,7 @@ def test_kpis_by_group_draw_a_line_each():
 
 
 def test_kpi_must_be_one_of_the_table():
-    with pytest.raises(OptionError, match="value must be one of .*Did you mean value='revenue'"):
+    with pytest.raises(OptionError, match=r"value must be one of .*Did you mean value='revenue'"):
         kpi.plot_kpis(kpi.kpi_table(lines()), value="Revenue")
 
 
@@ -457,7 +465,7 @@ def test_growth_marks_the_unfinished_period():
 
 def test_growth_of_several_groups_is_refused():
     table = kpi.growth_accounting(lines().assign(city=list("xyxyxyxy")), by="city")
-    with pytest.raises(DataError, match="repeat a period. Keep the rows of one group"):
+    with pytest.raises(DataError, match=r"repeat a period. Keep the rows of one group"):
         kpi.plot_growth(table)
 
 
@@ -491,7 +499,7 @@ def test_cohorts_by_value_and_their_errors():
     assert ax.collections[0].get_array().compressed().tolist() == [60, 90, 60, 0, 70, 80]
     with pytest.raises(OptionError, match="value must be one of 'rate', 'value'"):
         kpi.plot_cohorts(table, value="size")
-    with pytest.raises(DataError, match="repeat a cohort and age"):
+    with pytest.raises(DataError, match=r"repeat a cohort and age"):
         kpi.plot_cohorts(pd.concat([table, table]))
     with pytest.raises(DataError, match="age in cohorts is not a whole number"):
         kpi.plot_cohorts(table.assign(age=-1))
@@ -526,7 +534,7 @@ def test_retention_by_group():
     curve = kpi.retention_curve(cohorts, unfinished="drop", by="city")
     ax = kpi.plot_retention(curve, by="city")
     assert drawn(ax)["legend"] == ["x", "y"]
-    with pytest.raises(DataError, match="repeat a age|repeat an age"):
+    with pytest.raises(DataError, match="repeat an age"):
         kpi.plot_retention(curve)
 
 
@@ -539,7 +547,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("font", ["sans-serif", "DejaVu Serif", "STIXGeneral"])
+@pytest.mark.parametrize("font", ["sans-serif", "STIXGeneral"])
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
 def test_names_in_persian_and_hebrew_have_their_letters(names, font):
     table = lines().assign(city=[names[i % 3] for i in range(8)])
@@ -547,9 +555,11 @@ def test_names_in_persian_and_hebrew_have_their_letters(names, font):
     moved = seg.segment_migration(customers, customers, segment_col="بخش")
     with mpl.rc_context({"font.family": font}), warnings.catch_warnings():
         warnings.simplefilter("error")  # a missing letter would warn
-        shown = drawn(seg.plot_segments(customers, segment_col="بخش"))
-        drawn(seg.plot_migration(moved))
-        by_city = drawn(kpi.plot_kpis(kpi.kpi_table(table, by="city"), by="city"))
+        segments = seg.plot_segments(customers, segment_col="بخش")
+        cities = kpi.plot_kpis(kpi.kpi_table(table, by="city"), by="city")
+        for ax in (segments, cities, seg.plot_migration(moved)):
+            ax.figure.draw_without_rendering()
+    shown, by_city = drawn(segments), drawn(cities)
     assert len(by_city["legend"]) == 4
     want = {_plot.label(name) for name in names}
     assert want <= set(shown["ticks"])
@@ -560,7 +570,7 @@ def test_persian_letters_are_joined():
     # joined, a word is narrower than its letters on their own
     figure = Figure()
     style = {"fontfamily": _plot.fonts(), "fontsize": 20}
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
     def width(text):
         return figure.text(0, 0, text, **style).get_window_extent().width
@@ -583,10 +593,10 @@ def test_compact_numbers(number, text):
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(0, "0%"), (0.001, "<1%"), (0.005, "0%"), (0.126, "13%"), (1, "100%")]
+    ("share", "text"), [(0, "0%"), (0.001, "<1%"), (0.006, "1%"), (0.126, "13%"), (1, "100%")]
 )
 def test_percent(share, text):
-    assert _plot.percent(share) == text or (share == 0.005 and _plot.percent(share) == "1%")
+    assert _plot.percent(share) == text
 
 
 @pytest.mark.parametrize("place", np.linspace(0, 1, 11))

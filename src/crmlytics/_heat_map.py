@@ -37,9 +37,12 @@ def heat_map(ax: "Axes", heat: Heat) -> "QuadMesh":
     most = float(known.max(initial=low))
     top = most if heat.top is None else heat.top
     top = top if top > low else low + 1.0
+    width, height = _plot.size(ax)
+    each = min(width / columns, height / rows)
+    gap = min(0.8, 0.06 * each) if each > 4 else 0.0  # lines must not cover small cells
     mesh = ax.pcolormesh(
         np.arange(columns + 1), np.arange(rows + 1), np.ma.masked_invalid(heat.cells),
-        cmap=_COLOURS, vmin=low, vmax=top, edgecolors="white", linewidth=_gap(ax, rows, columns),
+        cmap=_COLOURS, vmin=low, vmax=top, edgecolors="white", linewidth=gap,
     )  # fmt: skip
     ax.set(xlim=(0, columns), ylim=(rows, 0))
     ax.spines[:].set_visible(False)
@@ -50,17 +53,9 @@ def heat_map(ax: "Axes", heat: Heat) -> "QuadMesh":
     )  # fmt: skip
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
-    bar.ax.yaxis.label.set_fontsize(
-        min(9.0, max(6.0, _plot.size(ax)[1] / (_plot.LETTER * len(heat.title))))
-    )
+    points = 0.9 * height / (_plot.LETTER * len(heat.title))
+    bar.ax.yaxis.label.set_fontsize(min(9.0, max(6.0, points)))
     return mesh
-
-
-def _gap(ax: "Axes", rows: int, columns: int) -> float:
-    """Return the width of the lines between cells, thinner the smaller the cells."""
-    width, height = _plot.size(ax)
-    each = min(width / columns, height / rows)
-    return min(0.8, 0.06 * each) if each > 4 else 0.0
 
 
 def grid(show: Any, cells: Floats) -> Any:

@@ -130,7 +130,7 @@ def once(source: Source, codes: Sequence[Any], what: str, advice: str) -> None:
     if len(times) and times.max() > 1:
         raise DataError(
             f"{source.caller}: {int((times - 1).sum())} of {source.n_rows} rows of "
-            f"{source.argument} repeat a {what}. {advice}"
+            f"{source.argument} repeat {what}. {advice}"
         )
 
 
@@ -258,6 +258,13 @@ def unit_of(days: Ints) -> str:
         return "M"
     weekly = len(dates) > 1 and ((dates.astype(np.int64) + 3) % 7 == 0).all()
     return "W" if weekly else "D"
+
+
+def whole_ticks(axis: Any) -> None:
+    """Put no ticks between whole numbers: there are no half customers."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
 
 
 def period_labels(days: Ints, unit: str) -> list[str]:

@@ -22,7 +22,7 @@ LINE = st.tuples(
 )
 LINES = st.lists(LINE, min_size=1, max_size=25)
 PERIOD = st.sampled_from("DWMQY")
-FEW = settings(max_examples=12, deadline=None)  # for each of eight engines
+FEW = settings(max_examples=10, deadline=None)  # for each of eight engines
 
 
 def columns(lines):

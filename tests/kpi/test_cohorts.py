@@ -24,7 +24,7 @@ LINE = st.tuples(
 )
 LINES = st.lists(LINE, min_size=1, max_size=25)
 VALUE = st.sampled_from(["customers", "revenue", "orders"])
-FEW = settings(max_examples=15, deadline=None)  # for each of eight engines
+FEW = settings(max_examples=10, deadline=None)  # for each of eight engines
 
 
 def moment(line):
@@ -169,14 +169,12 @@ def test_wide(make_eager, plain):
 
 @FEW
 @given(lines=LINES, value=VALUE)
-def test_wide_is_the_long_table_pivoted(engines, plain, lines, value):
+def test_wide_is_the_long_table_pivoted(engines, lines, value):
     table = engines["pandas"](columns(lines))
     long = crm.kpi.cohort_table(table, value=value)
     wide = crm.kpi.cohort_table(table, value=value, wide=True)
-    want = long.pivot(index="cohort", columns="age", values="value")
-    assert wide.iloc[:, 2:].to_numpy().tolist() == pytest.approx(
-        want.to_numpy().tolist(), nan_ok=True
-    ) or np.allclose(wide.iloc[:, 2:].astype(float), want.astype(float), equal_nan=True)
+    want = long.pivot(index="cohort", columns="age", values="value").to_numpy(dtype=float)
+    assert np.allclose(wide.iloc[:, 2:].to_numpy(dtype=float), want, equal_nan=True)
 
 
 def test_wide_of_a_lazy_table_is_refused(make_lazy):

@@ -43,21 +43,21 @@ def test_bad_rows_are_counted_or_dropped(make_eager, arrow_lines, as_lists):
         ("d", 5, 2, float("nan")),  # NaN is null
     ]
     counts = (
-        "2 rows without 'customer_id' (customer_col), 1 rows without 'order_id' (order_col), "
-        "1 rows without 'date' (date_col), 2 rows without 'amount' (amount_col)"
+        "2 rows without 'customer_id' (customer_col), 1 row without 'order_id' (order_col), "
+        "1 row without 'date' (date_col), 2 rows without 'amount' (amount_col)"
     )
     table = make_eager(arrow_lines(rows))
     with pytest.raises(DataError) as refused:
         clean(table)
     assert str(refused.value) == (
-        f"clean_transactions: transactions has {counts} and 1 infinite values of 'amount' "
+        f"clean_transactions: transactions has {counts} and 1 infinite value of 'amount' "
         "(amount_col). Drop them with on_bad='drop', or look at check_transactions for examples."
     )
     answer, said = quietly(table, on_bad="drop")
     assert as_lists(answer)["customer_id"] == ["a", "c"]
     assert said == [
         f"clean_transactions: left out 4 of 6 rows: {counts}, "
-        "1 infinite values of 'amount' (amount_col)."
+        "1 infinite value of 'amount' (amount_col)."
     ]
 
 
@@ -66,7 +66,7 @@ def test_duplicates(make_eager, arrow_lines, as_lists):
     table = make_eager(arrow_lines(rows, note=[None, "x", None, None]))
     answer, said = quietly(table)
     assert as_lists(answer)["amount"] == [5.0, 5.0, 5.5]  # the first of equal rows, in its place
-    assert said == ["clean_transactions: left out 1 of 4 rows: 1 duplicate rows."]
+    assert said == ["clean_transactions: left out 1 of 4 rows: 1 duplicate row."]
     kept, said = quietly(table, duplicates="keep")
     assert as_lists(kept)["amount"] == [5.0, 5.0, 5.0, 5.5]
     assert said == []
@@ -78,7 +78,7 @@ def test_returns_kept_and_dropped(make_eager, arrow_lines, as_lists):
     assert (as_lists(kept)["amount"], said) == ([5.0, -2.0], [])
     dropped, said = quietly(table, returns="drop")
     assert as_lists(dropped)["amount"] == [5.0]
-    assert said == ["clean_transactions: left out 1 of 2 rows: 1 returns."]
+    assert said == ["clean_transactions: left out 1 of 2 rows: 1 return."]
 
 
 def test_net_takes_the_latest_first(make_eager, arrow_lines, as_lists):
@@ -205,9 +205,9 @@ def test_text_is_refused_or_read(make_eager, arrow_lines, as_lists):
     assert columns["amount"] == [1.5, 2.0]
     assert [str(day) for day in columns["date"]] == ["2026-01-02 00:00:00", "2026-01-03 10:30:00"]
     assert said == [
-        "clean_transactions: left out 3 of 5 rows: 1 rows without 'date' (date_col), "
-        "1 values of 'date' (date_col) that cannot be read, "
-        "1 values of 'amount' (amount_col) that cannot be read."
+        "clean_transactions: left out 3 of 5 rows: 1 row without 'date' (date_col), "
+        "1 value of 'date' (date_col) that cannot be read, "
+        "1 value of 'amount' (amount_col) that cannot be read."
     ]
     assert crm.segmentation.rfm_table(answer, as_of="2026-01-04") is not None
 
@@ -240,7 +240,7 @@ def test_mixed_ids_of_pandas():
         }
     )
     lines.index = pd.Index([7, 8, 9])  # never data
-    with pytest.raises(DataError, match=r"1 values of 'customer_id' .* of another type than most"):
+    with pytest.raises(DataError, match=r"1 value of 'customer_id' .* of another type than most"):
         clean(lines)
     answer, _ = quietly(lines, on_bad="drop")
     assert answer["customer_id"].tolist() == ["a", "b"]

@@ -97,7 +97,7 @@ def plot_kpis(
         return _plot.no_data(_plot.axes(ax, caller=caller), title)
     days, values = source.ticks("period").days(), source.numbers("value")
     done = _plot.flags(source, "complete")
-    codes, names = _plot.lines_of(source, days, "period")
+    codes, names = _plot.lines_of(source, days, "a period")
     drawn = _plot.axes(ax, caller=caller)
     _plot.open_box(drawn, "y")
     handles = []
@@ -109,6 +109,8 @@ def plot_kpis(
         handles.append(handle)
     low = float(np.nanmin(values))
     drawn.set_ylim(bottom=0 if low >= 0 else None)
+    if KPI_SCHEMA[value] == "int":
+        _plot.whole_ticks(drawn.yaxis)
     drawn.yaxis.set_major_formatter(lambda number, _: _plot.compact(number))
     drawn.set_ylabel(_UNITS.get(value, "customers"))
     handles = handles if source.by else []
@@ -175,13 +177,14 @@ def plot_growth(growth: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
         return _plot.no_data(_plot.axes(ax, caller=caller), title)
     moves = {name: _plot.numbers(source, name, "growth_accounting") for name in _MOVES}
     days = source.ticks("period").days()
-    _plot.once(source, [days], "period", "Keep the rows of one group.")
+    _plot.once(source, [days], "a period", "Keep the rows of one group.")
     order = np.argsort(days, kind="stable")
     at, done = days[order], _plot.flags(source, "complete")[order]
     drawn = _plot.axes(ax, caller=caller)
     handles = _growth_bars(drawn, at, done, {name: v[order] for name, v in moves.items()})
     drawn.axhline(0, color=_plot.INK, linewidth=0.8)
     _plot.open_box(drawn, "y")
+    _plot.whole_ticks(drawn.yaxis)
     drawn.yaxis.set_major_formatter(lambda number, _: _plot.compact(abs(number)))
     drawn.set_ylabel("customers")
     unit = _plot.unit_of(at)

@@ -74,7 +74,7 @@ def plot_cohorts(
     if source.n_rows == 0 or np.isnan(source.numbers(value)).all():
         return _plot.no_data(_plot.axes(ax, caller=caller), title)
     days, ages = source.ticks("cohort").days(), _ages(source)
-    _plot.once(source, [days, ages], "cohort and age", "Keep the rows of one group.")
+    _plot.once(source, [days, ages], "a cohort and age", "Keep the rows of one group.")
     starts, rows = np.unique(days, return_inverse=True)
     cells = np.full((len(starts), int(ages.max()) + 1), np.nan)
     cells[rows, ages] = source.numbers(value)
@@ -185,7 +185,7 @@ def plot_retention(
         return _plot.no_data(_plot.axes(ax, caller=caller), title)
     ages, done = source.numbers("age"), _plot.flags(source, "complete")
     rate, lower, upper = (source.numbers(name) for name in names[1:4])
-    codes, labels = _plot.lines_of(source, ages, "age")
+    codes, labels = _plot.lines_of(source, ages, "an age")
     drawn = _plot.axes(ax, caller=caller)
     _plot.open_box(drawn, "y")
     handles = []
@@ -199,6 +199,7 @@ def plot_retention(
             ages[rows], lower[rows], upper[rows], color=handle.get_color(), alpha=0.18, linewidth=0
         )
     drawn.set_ylim(0, 1.02)
+    _plot.whole_ticks(drawn.xaxis)
     drawn.yaxis.set_major_formatter(lambda share, _: _plot.percent_tick(share))
     drawn.set(xlabel="age in periods", ylabel="share of customers")
     handles = handles if source.by else []
