@@ -102,9 +102,7 @@ def _polars_active(lines: pl.DataFrame) -> pl.LazyFrame:
 
 
 def cohorts_polars(lines: pl.DataFrame) -> pl.DataFrame:
-    active = _polars_active(lines).with_columns(
-        cohort=pl.col("month").min().over("customer_id")
-    )
+    active = _polars_active(lines).with_columns(cohort=pl.col("month").min().over("customer_id"))
     table = active.group_by("cohort", "month").agg(value=pl.len()).sort("cohort", "month")
     first = pl.col("value").first().over("cohort")
     age = pl.col("month") - pl.col("cohort")

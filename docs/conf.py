@@ -70,7 +70,7 @@ html_theme_options = {
 }
 
 
-def copy_notebooks(app: Any) -> None:
+def copy_notebooks(_app: Any) -> None:
     """Bring the notebooks beside the pages, where Sphinx finds them (an ignored folder)."""
     there = HERE / "notebooks"
     shutil.rmtree(there, ignore_errors=True)

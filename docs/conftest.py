@@ -6,7 +6,8 @@ import matplotlib as mpl
 import pytest
 
 mpl.use("Agg")
-collect_ignore = ["conf.py", "_build", "notebooks", "reference/generated"]
+collect_ignore = ["_build", "notebooks", "reference/generated"]
+collect_ignore_glob = ["*.py"]
 
 
 @pytest.fixture(autouse=True)

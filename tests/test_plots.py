@@ -373,11 +373,10 @@ def test_segments_of_a_built_in_map_stand_from_best_to_worst():
 def test_kpi_line_is_the_column(value):
     table = kpi.kpi_table(lines())
     ax = kpi.plot_kpis(table, value=value)
-    sure, dashed, hollow = ax.lines
+    sure, hollow = ax.lines
     want = table[value].astype(float).to_numpy()
     assert np.asarray(sure.get_ydata()) == pytest.approx([*want[:3], np.nan], nan_ok=True)
-    assert np.asarray(dashed.get_ydata()) == pytest.approx([np.nan, np.nan, *want[2:]], nan_ok=True)
-    assert dashed.get_linestyle() == "--"
+    assert hollow.get_linestyle() == "None"  # an unfinished period is not drawn as a fall
     assert hollow.get_ydata() == pytest.approx(want[3:])
     assert hollow.get_markerfacecolor() == "white"
     assert drawn(ax)["legend"] == ["unfinished"]
@@ -449,7 +448,8 @@ def test_growth_bars_are_the_columns():
     for name in ("new", "retained", "resurrected"):
         want = table[name].fillna(0).tolist()
         assert [bar.get_height() for bar in named[name]] == want
-    assert [-bar.get_height() for bar in named["churned"]] == table["churned"].fillna(0).tolist()
+    churned = table["churned"].where(table["complete"]).fillna(0).tolist()
+    assert [-bar.get_height() for bar in named["churned"]] == churned
     tops = [bar.get_y() + bar.get_height() for bar in named["resurrected"]]
     assert tops == table["active"].tolist()
 

@@ -10,10 +10,10 @@ Rooms are loaded when they are first used, so that ``import crmlytics`` stays li
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from crmlytics._version import __version__
+
 if TYPE_CHECKING:
     from crmlytics import datasets, errors, kpi, quality, report, segmentation
-
-__version__ = "0.1.0"
 
 _ROOMS = ("datasets", "errors", "kpi", "quality", "report", "segmentation")
 

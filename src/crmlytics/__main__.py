@@ -160,7 +160,7 @@ def _run(options: dict[str, Any]) -> None:
     _write(function(table, **given), target, command)
 
 
-def _column_names(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, str]:
+def _column_names(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters
     roles = [name for name in parameters if name.endswith("_col")]
     return {role: options.get(role, parameters[role].default) for role in roles}

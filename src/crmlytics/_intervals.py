@@ -37,10 +37,10 @@ def ratio_of_sums(
 ) -> tuple[Floats, Floats]:
     """Interval of sum(top) / sum(bottom) in each group, one entry a customer.
 
-    Delta method over customers (Cochran 1977, Sampling Techniques, ch. 6, without the
-    finite population correction): var = n / (n - 1) * sum((top - ratio * bottom)^2) / sum(bottom)^2. Lines
-    of one customer are not independent, which is why customers and not lines are the sample. NaN
-    with fewer than two customers.
+    Delta method over customers (Cochran 1977, Sampling Techniques, ch. 6, without the finite
+    population correction): var = n / (n - 1) * sum((top - ratio * bottom)^2) / sum(bottom)^2. Lines
+    of one customer are not independent: customers, not lines, are the sample. NaN with fewer than
+    two customers.
     """
     n = np.bincount(groups, minlength=n_groups)
     top = np.bincount(groups, tops, n_groups)

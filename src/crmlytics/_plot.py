@@ -159,20 +159,19 @@ def lines_of(source: Source, at: Any, what: str) -> tuple[Ints, list[str]]:
 
 
 def line(
-    ax: "Axes", at: Any, values: Floats, done: Bools, place: int, *, dashed: bool = True
+    ax: "Axes", at: Any, values: Floats, done: Bools, place: int, *, apart: bool = True
 ) -> Any:
-    """Draw a line whose unsure points are hollow, and reached by dashes; return its handle."""
+    """Draw a line whose unsure points are hollow; return its handle.
+
+    `apart` leaves unsure points unconnected, so that a period that is not over is no fall.
+    """
     style: dict[str, Any] = {"color": PALETTE[place % len(PALETTE)]}
     mark = _MARKS[place // len(PALETTE) % len(_MARKS)]
     many = len(at) > _MOST_MARKS
     style["linewidth"] = 0.9 if len(at) > 4 * _MOST_MARKS else 1.6
-    sure = np.where(done, values, np.nan) if dashed else values
+    sure = np.where(done, values, np.nan) if apart else values
     handle = ax.plot(at, sure, marker="" if many else mark, markersize=4, **style)[0]
     if not done.all():
-        # each dashed stretch begins at the last sure point before it
-        reached = ~done | np.append(~done[1:], False)
-        if dashed:
-            ax.plot(at, np.where(reached, values, np.nan), linestyle="--", **style)
         hollow: dict[str, Any] = {
             "marker": mark,
             "markersize": 5,
@@ -183,7 +182,7 @@ def line(
     return handle
 
 
-def hollow_mark(text: str, line: Any = "--") -> Any:
+def hollow_mark(text: str, line: Any = "") -> Any:
     """Return what a legend shows for unsure points of lines."""
     from matplotlib.lines import Line2D
 

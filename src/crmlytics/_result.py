@@ -83,9 +83,11 @@ def restore(values: Any, like: nw.Series[Any]) -> nw.Series[Any]:
     if like.implementation.is_pandas():
         import pandas as pd
 
-        made = pd.Series(values.to_pandas()) if len(values) else pd.Series([], dtype=caller.dtype)
-        # a copy, because a view of Arrow memory is read-only and answers are there to be edited
-        return nw.from_native(made.astype(caller.dtype).copy(), series_only=True)
+        if hasattr(caller.dtype, "__from_arrow__"):  # nullable and pyarrow dtypes: nulls stay nulls
+            made = pd.Series(caller.dtype.__from_arrow__(pa.chunked_array(values)))
+        else:
+            made = pd.Series(values.to_pandas())
+        return nw.from_native(made.astype(caller.dtype), series_only=True)
     if like.implementation.is_pyarrow():
         if pa.types.is_dictionary(caller.type):
             values = pc.dictionary_encode(values)

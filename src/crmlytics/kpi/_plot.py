@@ -33,7 +33,7 @@ def plot_kpis(
 ) -> "Axes":
     """Draw one measure period by period.
 
-    A period that was not over is drawn hollow, at the end of a dashed line, and called
+    A period that was not over is a hollow point by itself, so that it is no fall, and called
     "unfinished" in the legend: it is too low to be compared. Unknown values leave a gap.
 
     Parameters
@@ -126,8 +126,8 @@ def plot_growth(growth: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the customers who came, stayed, came back and went, period by period.
 
     New, retained and resurrected customers are stacked above zero and add up to the active ones;
-    those who churned hang below. The bars of a period that was not over are hatched: customers who
-    have not bought yet count as churned there.
+    those who churned hang below. The bars of a period that was not over are hatched, and nobody is
+    drawn as churned there: who has not bought yet may still do so.
 
     Parameters
     ----------
@@ -204,6 +204,8 @@ def _growth_bars(ax: "Axes", at: Any, done: Bools, moves: dict[str, Floats]) -> 
     for name, values in moves.items():
         heights = np.nan_to_num(values, nan=0.0)
         if name == "churned":
+            # whoever has not bought yet in an unfinished period has not left
+            heights = np.where(done, heights, 0.0)
             bars = ax.bar(at, -heights, wide, color=colours[name], label=name)
         else:
             bars = ax.bar(at, heights, wide, bottom=below, color=colours[name], label=name)

@@ -192,7 +192,7 @@ def plot_retention(
     for line, name in enumerate(labels):
         rows = np.flatnonzero(codes == line)
         rows = rows[np.argsort(ages[rows], kind="stable")]
-        handle = _plot.line(drawn, ages[rows], rate[rows], done[rows], line, dashed=False)
+        handle = _plot.line(drawn, ages[rows], rate[rows], done[rows], line, apart=False)
         handle.set_label(name)
         handles.append(handle)
         drawn.fill_between(

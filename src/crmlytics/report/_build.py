@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from narwhals.stable.v2.typing import IntoDataFrame
 
 from crmlytics import _checks
+from crmlytics._version import __version__
 from crmlytics.errors import DataError
 from crmlytics.report import _definitions, _inputs, _kpi, _page, _quality, _segmentation
 
@@ -148,7 +149,7 @@ def write_report(
     )
     sections = [make(inputs) for make in SECTIONS]
     subtitle = f"{inputs.first_day} to {inputs.as_of}, {inputs.n_rows:,} transaction lines"
-    html = _page.page(title, subtitle, sections, _version())
+    html = _page.page(title, subtitle, sections, __version__)
     table = _customer_table(inputs, sections)
     actions = next(part.actions for part in sections if part.actions is not None)
     folder = Path(out_dir)
@@ -163,12 +164,6 @@ def write_report(
     )
     headlines = tuple(line for part in sections for line in part.headlines)
     return Report(*(folder / name for name in names)), headlines
-
-
-def _version() -> str:
-    from crmlytics import __version__
-
-    return __version__
 
 
 def _customer_table(inputs: _inputs.Inputs, sections: list[_page.Section]) -> "pd.DataFrame":

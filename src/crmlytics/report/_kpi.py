@@ -35,7 +35,7 @@ def section(inputs: Inputs) -> Section:
         "business",
         f"The business by {word}",
         body,
-        headlines=_headlines(table, word),
+        headlines=_headlines(table, word, inputs.period),
         cards=_cards(inputs),
     )
 
@@ -64,10 +64,9 @@ def _rows(table: "pd.DataFrame", period: str) -> str:
     rows = []
     for row in table.itertuples():
         counts = (row.orders, row.active, row.new, row.returning, row.reactivated, row.churned)
-        day = _page.date(row.period)
         rows.append(
             (
-                day[:7] if period == "M" else day,
+                _day(row.period, period),
                 _page.money(row.revenue),
                 *(_page.number(_known(count)) for count in counts),
                 _page.money(row.aov),
@@ -83,7 +82,7 @@ def _known(count: Any) -> Any:
     return None if pd.isna(count) else count
 
 
-def _headlines(table: "pd.DataFrame", word: str) -> tuple[str, ...]:
+def _headlines(table: "pd.DataFrame", word: str, period: str) -> tuple[str, ...]:
     over = table[table["complete"]]
     if len(over) < 2:
         return ()
@@ -91,7 +90,7 @@ def _headlines(table: "pd.DataFrame", word: str) -> tuple[str, ...]:
     change = last["revenue"] / before["revenue"] - 1 if before["revenue"] else float("nan")
     moved = f" ({100 * change:+.1f} % on the {word} before)" if change == change else ""
     return (
-        f"Last full {word} ({_page.date(last['period'])}): revenue {_page.money(last['revenue'])}"
+        f"Last full {word} ({_day(last['period'], period)}): revenue {_page.money(last['revenue'])}"
         f"{moved}, {last['orders']:,} orders of {last['active']:,} customers, "
         f"{last['new']:,} of them new.",
     )
@@ -139,12 +138,26 @@ def cohorts(inputs: Inputs) -> Section:
     body += _page.picture(
         line.figure, f"All cohorts together, finished {word}s only, with 95 % interval"
     )
-    known = curve[(curve["at_risk"] > 0) & (curve["age"] > 0)]
-    headlines: tuple[str, ...] = ()
-    if len(known):
-        first = known.iloc[0]
-        headlines = (
-            f"{_page.percent(first['rate'])} of new customers buy again in the next {word} "
-            f"(95 %: {_page.percent(first['lower'])} to {_page.percent(first['upper'])}).",
-        )
+    headlines = _came_back(table, word, inputs.period)
     return Section("cohorts", "Who stays", body, headlines=headlines)
+
+
+def _came_back(table: "pd.DataFrame", word: str, period: str) -> tuple[str, ...]:
+    """Say how many bought again at age 1, without the first cohort, which holds old customers."""
+    first = table["cohort"].min()
+    curve = kpi.retention_curve(table[table["cohort"] > first], unfinished="drop")
+    known = curve[(curve["age"] == 1) & (curve["at_risk"] > 0)]
+    if not len(known):
+        return ()
+    row = known.iloc[0]
+    return (
+        f"Of {row['at_risk']:,} customers first seen after {_day(first, period)}, "
+        f"{_page.percent(row['rate'])} bought again in the next {word} "
+        f"(95\N{NO-BREAK SPACE}%: {_page.percent(row['lower'])} to "
+        f"{_page.percent(row['upper'])}).",
+    )
+
+
+def _day(day: Any, period: str) -> str:
+    written = _page.date(day)
+    return written[:7] if period == "M" else written

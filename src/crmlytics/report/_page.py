@@ -51,13 +51,14 @@ tr.unfinished td { color: var(--soft); font-style: italic; }
 .tag.warning { background: #fdf1d6; color: var(--warn); }
 .tag.info { background: #e2eff5; color: var(--accent); }
 .tag.ok { background: #e3f3e6; color: #1d6b34; }
-figure { margin: 1rem 0; }
+td:first-child { white-space: nowrap; }
+figure { margin: 1rem 0; overflow-x: auto; }
 figure svg { width: 100%; height: auto; max-width: 54rem; display: block; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(21rem, 1fr)); gap: 1rem; }
 footer { margin-top: 3rem; padding-bottom: 2rem; border-top: 1px solid var(--line);
   padding-top: 1rem; }
 @media (max-width: 40rem) { body { font-size: 15px; } .pair { grid-template-columns: 1fr; }
-  h1 { font-size: 1.5rem; } th, td { padding: .3rem .5rem; } }
+  h1 { font-size: 1.5rem; } th, td { padding: .3rem .5rem; } figure svg { min-width: 32rem; } }
 @media print { nav { display: none; } body { font-size: 10pt; } main, header, footer { max-width:
   none; padding: 0; } h2 { break-after: avoid; } h3 { break-after: avoid; } figure, .card, tr {
   break-inside: avoid; } .wide { overflow: visible; } a { color: inherit; } }
@@ -114,7 +115,7 @@ def percent(share: Any, decimals: int = 1) -> str:
     """Write a share as per cent; unknown is a dash."""
     if share is None or share != share:
         return "–"
-    return f"{100 * float(share):.{decimals}f} %"
+    return f"{100 * float(share):.{decimals}f}\N{NO-BREAK SPACE}%"
 
 
 def money(value: Any) -> str:
