@@ -235,18 +235,21 @@ def targets(comparison: Comparison, times: Any, memory: Any) -> list[dict[str, A
     ours, held = times[OURS]["cpu"], []
     for peer, least in comparison.faster_than.items():
         ratio = times[peer]["cpu"] / ours
-        held.append(
-            (f"at least {least:g} times faster than {peer}", f"{ratio:.1f}", ratio >= least)
-        )
+        held.append((f"at least {least:g} times faster than {peer}", ratio, ratio >= least))
     for peer, most in comparison.at_most.items():
         ratio = ours / times[peer]["cpu"]
-        held.append((f"at most {most:g} times {peer}", f"{ratio:.1f}", ratio <= most))
+        held.append((f"at most {most:g} times the time of {peer}", ratio, ratio <= most))
     if comparison.memory_below is not None:
         share = memory[OURS]["extra"] / memory[OURS]["input"]
-        least = f"extra memory below {comparison.memory_below:g} times the input"
-        held.append((least, f"{share:.2f}", share < comparison.memory_below))
+        below = f"extra memory / input below {comparison.memory_below:g}"
+        held.append((below, share, share < comparison.memory_below))
     return [
-        {"what": comparison.title, "target": target, "found": found, "reached": bool(reached)}
+        {
+            "what": comparison.title,
+            "target": target,
+            "found": f"{found:.2f}",
+            "reached": bool(reached),
+        }
         for target, found, reached in held
     ]
 

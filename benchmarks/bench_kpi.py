@@ -54,7 +54,7 @@ def _movements(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-# --- pandas, tuned: months as numbers, customers and months made distinct first ---------------------
+# --- pandas, tuned: months as numbers, customers and months made distinct first -------------------
 
 
 def _months(lines: pd.DataFrame) -> Any:
@@ -93,7 +93,7 @@ def kpis_tuned(lines: pd.DataFrame) -> pd.DataFrame:
     return table.merge(growth_tuned(lines), on="month")
 
 
-# --- Polars -----------------------------------------------------------------------------------------
+# --- Polars ---------------------------------------------------------------------------------------
 
 
 def _polars_active(lines: pl.DataFrame) -> pl.LazyFrame:
@@ -137,7 +137,7 @@ def kpis_polars(lines: pl.DataFrame) -> pl.DataFrame:
     return table.join(_polars_growth(lines), on="month").sort("month").collect()
 
 
-# --- DuckDB -----------------------------------------------------------------------------------------
+# --- DuckDB ---------------------------------------------------------------------------------------
 
 ACTIVE = """
     active AS (
@@ -188,7 +188,7 @@ KPIS = f"""
 """
 
 
-# --- the answers must be the same -------------------------------------------------------------------
+# --- the answers must be the same -----------------------------------------------------------------
 
 
 def same_cohorts(answers: dict[str, Any], rows: Rows) -> None:

@@ -136,7 +136,7 @@ def scored(count: str, what: str, *, floor: float | None, ids: str = "numbers") 
     )
 
 
-# --- tables that stay in their engine: first and last dates are asked of both -----------------------
+# --- tables that stay in their engine: first and last dates are asked of both ---------------------
 
 
 def lazily_polars(lines: pl.DataFrame) -> pl.DataFrame:

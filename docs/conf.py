@@ -40,7 +40,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_show_tb = True
 nb_merge_streams = True
-nb_number_source_lines = False
+nb_render_markdown_format = "myst"
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
@@ -79,6 +79,17 @@ def copy_notebooks(_app: Any) -> None:
         shutil.copy(notebook, there)
 
 
+def trim(_app: Any, doctree: Any) -> None:
+    """Take off the empty line that a doctest needs before the closing fence of Markdown."""
+    from docutils import nodes
+
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext().rstrip()
+        block.rawsource = text
+        block.children = []
+        block.append(nodes.Text(text))
+
+
 def write_math(translator: Any, node: Any, *, block: bool) -> None:
     """Write a formula as MathML, which browsers read themselves: no script, no network."""
     from docutils import nodes
@@ -92,6 +103,7 @@ def write_math(translator: Any, node: Any, *, block: bool) -> None:
 def setup(app: Any) -> None:
     """Register what Sphinx does not have."""
     app.connect("builder-inited", copy_notebooks, priority=1)
+    app.connect("doctree-read", trim)
     app.add_html_math_renderer(
         "mathml",
         (lambda translator, node: write_math(translator, node, block=False), None),

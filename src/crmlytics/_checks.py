@@ -115,6 +115,13 @@ def iso(day_number: int) -> str:
     return str(np.datetime64(day_number, "D"))
 
 
+def column(value: Any, *, name: str, caller: str) -> str:
+    """Return the name of a column."""
+    if isinstance(value, str):
+        return value
+    raise OptionError(f"{caller}: {name} must be the name of a column; got {value!r}.")
+
+
 def columns(value: Any, *, name: str, caller: str) -> list[str]:
     """Return column names given as None, one name or a list of names, as a list."""
     if value is None:

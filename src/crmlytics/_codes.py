@@ -196,10 +196,9 @@ def _activity(
     source: Source, calendar: Calendar, grouped: Groups, rows: Bools | None, periods: Any
 ) -> _Activity:
     keys = source.keys("customer")
-    entity = pick(keys.codes, rows).astype(np.int64)
+    cells = np.multiply(pick(keys.codes, rows), calendar.length, dtype=np.int64)
     if grouped.codes is not None:
-        entity += pick(grouped.codes, rows) * keys.size
-    cells = entity * calendar.length
+        cells += pick(grouped.codes, rows) * (keys.size * calendar.length)
     cells += periods
     found = _present(cells, grouped.size * keys.size * calendar.length)
     who = found.present // calendar.length

@@ -27,15 +27,24 @@ _NAT = np.iinfo(np.int64).min
 
 def family(series: nw.Series[Any]) -> Family:
     """Say what kind of values a column holds, whatever the library calls its dtype."""
-    dtype = series.dtype
+    dtype, native = series.dtype, series.to_native()
+    if str(dtype) in {"Int128", "UInt128"} or str(_native_type(native)) == "string_view":
+        return "other"  # Arrow cannot hold, or cannot pick from, such columns
     if dtype.is_numeric():
         return "number"
     if is_object(series):
-        return _object_family(series.to_native())
-    # pandas columns in zones with an underscore (America/New_York) are Unknown to narwhals
-    if dtype == nw.Unknown and hasattr(series.to_native().dtype, "tz"):
-        return "aware date"
+        return _object_family(native)
+    if dtype == nw.Unknown:
+        # pandas columns in zones with an underscore (America/New_York) are Unknown to narwhals
+        if hasattr(getattr(native, "dtype", None), "tz"):
+            return "aware date"
+        if str(_native_type(native)).startswith("date64"):
+            return "date"
     return dtype_family(dtype)
+
+
+def _native_type(native: Any) -> Any:
+    return native.type if hasattr(native, "type") else native.dtype
 
 
 def is_object(series: nw.Series[Any]) -> bool:
@@ -53,7 +62,7 @@ def dtype_family(dtype: Any) -> Family:
         return "aware date" if getattr(dtype, "time_zone", None) else "date"
     if dtype == nw.Date:
         return "date"
-    if dtype in {nw.String, nw.Categorical, nw.Enum}:
+    if any(dtype == kind for kind in (nw.String, nw.Categorical, nw.Enum)):  # Enum is unhashable
         return "text"
     return "other"
 
@@ -76,7 +85,8 @@ def describe(series: nw.Series[Any]) -> str:
         from pandas.api.types import infer_dtype
 
         return f"{infer_dtype(native, skipna=True)} Python objects"
-    return str(native.dtype) if series.dtype == nw.Unknown else str(series.dtype)
+    held = _native_type(native)
+    return str(held if series.dtype == nw.Unknown or str(held) == "string_view" else series.dtype)
 
 
 def _numpy_backed(native: Any) -> bool:
@@ -176,6 +186,13 @@ class Keys:
         return codes[argsort(self.take(codes))]
 
 
+def nan_as_null(values: Any) -> Any:
+    """Turn NaN of Arrow values into null, as everywhere in the house."""
+    if not pa.types.is_floating(values.type):
+        return values
+    return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+
+
 def _first_rows(codes: Any, size: int) -> Ints:
     rows = np.zeros(size, dtype=np.int64)
     # numpy keeps the last of several writes to one place, so going backwards leaves the first
@@ -201,6 +218,8 @@ def argsort(series: nw.Series[Any]) -> Ints:
     if series.implementation.is_pandas() and not (
         pandas_arrow and pa.types.is_dictionary(native.dtype.pyarrow_dtype)
     ):
+        if str(native.dtype) == "category":  # by value and not by level, as everywhere
+            native = native.astype(native.cat.categories.dtype)
         order = native.reset_index(drop=True).sort_values(kind="stable", na_position="last").index
         return np.asarray(order, dtype=np.int64)
     values = series.to_arrow()
@@ -228,7 +247,7 @@ def keys(series: nw.Series[Any]) -> Keys:
         encoded = encoded.combine_chunks()
     if pa.types.is_dictionary(encoded.type):  # categories may be unused or hold nulls: start anew
         encoded = encoded.cast(encoded.type.value_type)
-    encoded = pc.dictionary_encode(encoded, null_encoding="encode")
+    encoded = pc.dictionary_encode(nan_as_null(encoded), null_encoding="encode")
     return Keys(_plain(encoded.indices), len(encoded.dictionary), series)
 
 
@@ -236,7 +255,7 @@ def _integer_keys(series: nw.Series[Any]) -> Keys:
     native = series.to_native()
     values = native.to_numpy() if _numpy_backed(native) else _plain(series.to_arrow())
     low, high = int(values.min()), int(values.max())
-    if high - low < _DENSE * len(values) + 1_000:
+    if high - low < _DENSE * len(values) + 1_000 and high <= np.iinfo(np.int64).max:
         if values.dtype.kind == "u" or values.dtype.itemsize < 4:
             values = values.astype(np.int64)  # differences would not fit
         codes = values if low == 0 else values - values.dtype.type(low)

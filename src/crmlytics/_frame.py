@@ -128,7 +128,8 @@ class Source:
 
     def total(self, role: str) -> float:
         """Return the sum of a column of numbers; not finite where one is infinite or unknown."""
-        return self._once("total", role, lambda _: float(self.numbers(role).sum()))
+        with np.errstate(invalid="ignore", over="ignore"):  # infinities are counted afterwards
+            return self._once("total", role, lambda _: float(self.numbers(role).sum()))
 
     def negative(self, role: str) -> Bools | None:
         """Mark the numbers below 0; None where there is none."""
@@ -178,15 +179,18 @@ def read(
 ) -> Source:
     """Check a table at the door and return it ready for use.
 
-    `roles` maps each option ("customer_col") to the column it names; None leaves the role out.
+    `roles` maps each option ("customer_col") to the column it names.
     `features` are columns of numbers, known afterwards as feature_0, feature_1 ...
     `result` lists the columns the answer will have, so that an id cannot collide with them;
     `maker` is the function whose answer is read, where the columns are not the caller's own.
     Without `strict` the columns need only be there: whatever they hold is let in, nothing is
-    renamed, and the caller has to judge the values.
+    renamed, a role of None is left out, and the caller has to judge the values.
     """
     opened, kind = open_table(table, caller=caller, argument=argument, lazy=lazy)
     columns = list(opened.collect_schema().names())
+    if strict:
+        for option, column in roles.items():
+            _checks.column(column, name=option, caller=caller)
     wanted = {option: column for option, column in roles.items() if column is not None}
     groups = _checks.columns(by, name="by", caller=caller)
     asked = [("by", column) for column in groups] + [("features", column) for column in features]
@@ -220,6 +224,8 @@ def open_table(table: Any, *, caller: str, argument: str, lazy: bool) -> tuple[A
     library = type(table).__module__.split(".")[0]
     if library in _REFUSED:
         raise DataError(f"{caller}: {argument} is a {_REFUSED[library]}")
+    if library in {"pandas", "pyarrow"}:  # elsewhere names are text, and there once
+        _check_names(table, caller, argument)
     try:
         opened = nw.from_native(table)
     except TypeError:
@@ -238,7 +244,6 @@ def open_table(table: Any, *, caller: str, argument: str, lazy: bool) -> tuple[A
             f"{caller}: {argument} is a {kind}, and this function needs its numbers here. "
             f"Reduce it as far as you can, then call {way} on it."
         )
-    _check_names(opened, table, caller, argument)
     return opened, kind
 
 
@@ -251,8 +256,8 @@ def _kind(opened: Any) -> str:
     return "pandas DataFrame" if engine.is_pandas() else "PyArrow Table"
 
 
-def _check_names(opened: Any, table: Any, caller: str, argument: str) -> None:
-    names = list(table.columns) if opened.implementation.is_pandas() else list(opened.columns)
+def _check_names(table: Any, caller: str, argument: str) -> None:
+    names = list(getattr(table, "column_names", getattr(table, "columns", ())))
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
         raise ColumnError(
@@ -345,7 +350,8 @@ def _lazy_source(source: Source, options: dict[str, str]) -> Source:
         where = f"column {source.names[role]!r} ({option})"
         found = _columns.dtype_family(dtype)
         if kind != "any" and (found not in _FITS[kind] or (duckdb and found == "aware date")):
-            held = f"timestamps with a time zone ({dtype})" if duckdb and found != "text" else dtype
+            aware = duckdb and found == "aware date"
+            held = f"timestamps with a time zone ({dtype})" if aware else dtype
             raise ColumnError(_wrong_type(source, where, kind, str(held)))
         kinds[role] = kind
     table = _lazy.by_role(source.table, source.names, kinds)

@@ -44,12 +44,13 @@ def is_over(number: int, period: str, as_of: int) -> bool:
     return int(first_days(np.int64(number + 1), period)) - 1 <= as_of
 
 
-def of_rows(days: Ints, first: int, last: int, period: str) -> Ints:
+def of_rows(days: Ints, first: int, last: int, period: str) -> Any:
     """Return the period of each row, counted from that of the first day; one look-up a row."""
+    since = days - first
     if period == "D":
-        return days - first
+        return since
     numbers = of_days(np.arange(first, last + 1), period)
-    return np.asarray((numbers - numbers[0])[days - first])
+    return (numbers - numbers[0]).astype(np.int32)[since]
 
 
 def expression(column: str, period: str) -> nw.Expr:

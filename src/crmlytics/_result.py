@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmlytics import _lazy
+from crmlytics import _columns, _lazy
 from crmlytics._frame import Source
 
 # int: whole numbers (null = unknown), date: naive midnight; id: as the caller's column has it
@@ -87,7 +87,8 @@ def restore(values: Any, like: nw.Series[Any]) -> nw.Series[Any]:
             made = pd.Series(caller.dtype.__from_arrow__(pa.chunked_array(values)))
         else:
             made = pd.Series(values.to_pandas())
-        return nw.from_native(made.astype(caller.dtype), series_only=True)
+        # a copy, because a view of Arrow memory is read-only and answers are there to be edited
+        return nw.from_native(made.astype(caller.dtype).copy(), series_only=True)
     if like.implementation.is_pyarrow():
         if pa.types.is_dictionary(caller.type):
             values = pc.dictionary_encode(values)
@@ -157,7 +158,7 @@ def ids(series: nw.Series[Any]) -> Any:
     """Return ids as Arrow values, categories decoded."""
     values = series.to_arrow()
     is_dictionary = pa.types.is_dictionary(values.type)
-    return values.cast(values.type.value_type) if is_dictionary else values
+    return _columns.nan_as_null(values.cast(values.type.value_type) if is_dictionary else values)
 
 
 def extended(source: Source, columns: Mapping[str, Any]) -> Any:
@@ -178,7 +179,7 @@ def fresh_index(table: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
 def empty(source: Source, schema: Mapping[str, str]) -> Any:
     """Return the declared columns without a row."""
     if source.lazy:
-        none = source.table.filter(nw.lit(value=False))
+        none = source.table.head(0)
         asked = [
             nw.col(name).alias(source.names[name])
             if kind == "id"

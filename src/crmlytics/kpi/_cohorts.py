@@ -145,9 +145,9 @@ def cohort_table(
         argument="transactions",
         roles={
             "customer_col": customer_col,
-            "order_col": order_col if value == "orders" else None,
+            **({"order_col": order_col} if value == "orders" else {}),
             "date_col": date_col,
-            "amount_col": amount_col if value == "revenue" else None,
+            **({"amount_col": amount_col} if value == "revenue" else {}),
         },
         by=by,
         lazy=True,

@@ -21,11 +21,13 @@ def totals(
     transactions: Any, caller: str, *, as_of: Any, by: Any, **columns: str | None
 ) -> tuple[_frame.Source, _transactions.Totals]:
     """Read lines at the door and add them up by customer and group."""
-    if caller in {"repeat_rate", "purchase_frequency"} and columns["amount_col"] == "amount":
+    if caller in {"repeat_rate", "purchase_frequency"}:  # these can do without amounts
         opened, _ = _frame.open_table(
             transactions, caller=caller, argument="transactions", lazy=False
         )
-        columns["amount_col"] = "amount" if "amount" in opened.columns else None
+        amount = columns["amount_col"]
+        if amount is None or (amount == "amount" and amount not in opened.columns):
+            del columns["amount_col"]
     source = _frame.read(
         transactions, caller=caller, argument="transactions", roles=columns, by=by,
         result=tuple(ESTIMATE),

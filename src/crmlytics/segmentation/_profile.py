@@ -109,7 +109,8 @@ def segment_profile(
         schema = opened.collect_schema()
         features = [c for c in opened.columns if c not in left_out and schema[c].is_numeric()]
     names = _checks.columns(features, name="features", caller=caller)
-    roles = {"segment_col": segment_col, "monetary_col": monetary_col}
+    roles = {"segment_col": segment_col}
+    roles |= {} if monetary_col is None else {"monetary_col": monetary_col}
     source = _frame.read(
         customers, caller=caller, argument="customers", roles=roles, features=names,
         result=tuple(_SCHEMA)[1:],

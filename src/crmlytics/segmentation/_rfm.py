@@ -135,7 +135,7 @@ def read_lines(
         argument="transactions",
         roles={
             "customer_col": customer_col,
-            "order_col": order_col if count == "orders" else None,
+            **({"order_col": order_col} if count == "orders" else {}),
             "date_col": date_col,
             "amount_col": amount_col,
         },
