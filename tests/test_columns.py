@@ -141,7 +141,9 @@ def test_what_cannot_be_an_id(ids, held):
         rfm(lines(customer_id=ids))
     assert str(refused.value).startswith("rfm_table: column 'customer_id' (customer_col) holds")
     assert held in str(refused.value)
-    assert str(refused.value).endswith("not ids. Make it one type before the call, as with .astype(str).")
+    assert str(refused.value).endswith(
+        "not ids. Make it one type before the call, as with .astype(str)."
+    )
 
 
 def test_ids_that_arrow_cannot_hold_or_pick():
@@ -163,7 +165,9 @@ def test_null_ids_are_counted(engines, ids):
     table = pa.table({"customer_id": column} | {name: list(REST[name]) for name in REST})
     nulls = ids.count(None)
     for make in engines.values():
-        with pytest.raises(DataError, match=rf"^rfm_table: {nulls} of 3 rows have no 'customer_id'"):
+        with pytest.raises(
+            DataError, match=rf"^rfm_table: {nulls} of 3 rows have no 'customer_id'"
+        ):
             rfm(make(table))
 
 

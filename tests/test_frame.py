@@ -91,7 +91,9 @@ def test_columns_may_be_called_anything(make_table, plain, names):
     table = make_table(LINES.rename_columns(names))
     roles = dict(zip(["customer_col", "order_col", "date_col", "amount_col"], names, strict=True))
     if names[0] == "first_date":
-        with pytest.raises(ColumnError, match=r"^rfm_table: column 'first_date' \(customer_col\) h"):
+        with pytest.raises(
+            ColumnError, match=r"^rfm_table: column 'first_date' \(customer_col\) h"
+        ):
             rfm(table, **roles)
         return
     got = plain(rfm(table, **roles), names[0])
@@ -166,7 +168,9 @@ def test_columns_of_the_same_name():
 
 def test_column_names_that_are_not_text():
     for columns in ([0, 1, 2, 3], pd.MultiIndex.from_product([["a", "b"], ["c", "d"]])):
-        with pytest.raises(ColumnError, match=r"^rfm_table: transactions has column names that are"):
+        with pytest.raises(
+            ColumnError, match=r"^rfm_table: transactions has column names that are"
+        ):
             rfm(frame().set_axis(columns, axis=1))
 
 
@@ -187,13 +191,17 @@ def test_keys_that_have_the_name_of_a_result(make_table):
         "Rename it in transactions first."
     )
     with pytest.raises(ColumnError, match=r"^kpi_table: column 'orders' \(by\) has the name of a"):
-        crm.kpi.kpi_table(make_table(LINES.append_column("orders", pa.array([1, 1, 2]))), by="orders")
+        crm.kpi.kpi_table(
+            make_table(LINES.append_column("orders", pa.array([1, 1, 2]))), by="orders"
+        )
 
 
 def test_by_takes_different_names():
     table = frame(shop="x")
     for by in (["shop", "shop"], 3, [3]):
-        with pytest.raises(OptionError, match=r"^kpi_table: by must be a column name or a list of d"):
+        with pytest.raises(
+            OptionError, match=r"^kpi_table: by must be a column name or a list of d"
+        ):
             crm.kpi.kpi_table(table, by=by)
 
 
@@ -208,7 +216,9 @@ def test_as_of_before_the_data(make_table):
 
 @pytest.mark.parametrize("as_of", ["yesterday", "", 20260101, pd.NaT, np.datetime64("NaT"), 1.5])
 def test_as_of_that_is_no_day(as_of):
-    with pytest.raises(OptionError, match=r"^rfm_table: as_of must be a day, such as datetime\.date"):
+    with pytest.raises(
+        OptionError, match=r"^rfm_table: as_of must be a day, such as datetime\.date"
+    ):
         rfm(frame(), as_of=as_of)
 
 
@@ -272,10 +282,14 @@ def test_a_duckdb_column_with_a_zone_is_refused():
         "SELECT 1 AS customer_id, 1 AS order_id, 1.0 AS amount, "
         "TIMESTAMPTZ '2026-01-01 00:00:00+00' AS date"
     )
-    with pytest.raises(ColumnError, match=r"^rfm_table: column 'date' .* with a time zone .* first\."):
+    with pytest.raises(
+        ColumnError, match=r"^rfm_table: column 'date' .* with a time zone .* first\."
+    ):
         rfm(lines)
     times = own.sql("SELECT 1 AS customer_id, 1 AS order_id, 1.0 AS amount, TIME '10:00' AS date")
-    with pytest.raises(ColumnError, match=r"^rfm_table: column 'date' \(date_col\) holds Time, not"):
+    with pytest.raises(
+        ColumnError, match=r"^rfm_table: column 'date' \(date_col\) holds Time, not"
+    ):
         rfm(times)
 
 

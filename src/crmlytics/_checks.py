@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from crmlytics.errors import CrmlyticsWarning, NotEnoughDataError, OptionError
 
 PERIODS = ("D", "W", "M", "Q", "Y")
+_MOST_CELLS = 20_000_000
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -84,6 +85,15 @@ def confidence(value: Any, caller: str) -> float:
         return float(value)
     hint = " For 95 % write confidence=0.95." if is_number and 1 < value < 100 else ""
     raise OptionError(f"{caller}: confidence must lie between 0 and 1; got {value!r}.{hint}")
+
+
+def cells(n_cells: int, *, period: str, caller: str) -> None:
+    """Refuse a result that nobody can read and no machine can hold."""
+    if n_cells > _MOST_CELLS:
+        raise OptionError(
+            f"{caller}: period={period!r} makes about {n_cells:,} rows. "
+            "Choose a longer period, such as period='M', or fewer groups."
+        )
 
 
 def flag(value: Any, *, name: str, caller: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from crmlytics import _periods
+from crmlytics import _checks, _columns, _periods
 from crmlytics._columns import Bools, Floats, Ints, Keys
 from crmlytics._frame import Source
 from crmlytics._groups import Groups, groups
@@ -59,6 +59,29 @@ def _floats(values: Any) -> Floats:
     return np.asarray(values, dtype=np.float64)  # sums of no rows come as whole numbers
 
 
+def orders_per(source: Source, groups: Any, n_groups: int, rows: Bools | None) -> Ints:
+    """Count the different orders of each group, one group a row picked."""
+    numbers = _columns.integers(source.column("order"))
+    if (
+        numbers is not None
+        and (counted := _by_runs(groups, n_groups, pick(numbers, rows))) is not None
+    ):
+        return counted
+    orders = source.keys("order")
+    return distinct_per(groups, n_groups, pick(orders.codes, rows), orders.size)
+
+
+def _by_runs(groups: Any, n_groups: int, orders: Any) -> Ints | None:
+    """Count orders whose lines stand together: where none begins twice, beginnings are orders."""
+    begins = _columns.run_starts((orders[1:] != orders[:-1]) | (groups[1:] != groups[:-1]))
+    if begins is None:
+        return None
+    ordered = np.sort(orders[begins])
+    if (ordered[1:] == ordered[:-1]).any():
+        return None
+    return np.bincount(groups[begins], minlength=n_groups)
+
+
 def distinct_per(groups: Any, n_groups: int, items: Any, n_items: int) -> Ints:
     """Count the different items of each group.
 
@@ -94,14 +117,9 @@ def per_customer(
         "first": ticks.days(first[customers]),
     }
     if count == "orders":
-        orders = source.keys("order")
-        lines = distinct_per(codes, keys.size, pick(orders.codes, bought), orders.size)
+        lines = orders_per(source, codes, keys.size, bought)
     elif count == "days":
-        days = ticks.days(moments)
-        low = int(days.min()) if len(days) else 0
-        span = int(days.max()) - low + 1 if len(days) else 1
-        pairs = _present(codes.astype(np.int64) * span + (days - low), keys.size * span)
-        lines = np.bincount(pairs.present // span, minlength=keys.size)
+        lines = _days_per(codes, keys.size, ticks.days(moments))
     else:
         lines = np.bincount(codes, minlength=keys.size)
     reduced["frequency"] = lines[customers]
@@ -118,8 +136,20 @@ def per_customer(
     return reduced, keys, left_out
 
 
+def _days_per(codes: Any, size: int, days: Ints) -> Ints:
+    """Count the different days of each customer."""
+    if not len(days):
+        return np.zeros(size, dtype=np.int64)
+    low, high = int(days.min()), int(days.max())
+    cells = np.multiply(codes, high - low + 1, dtype=np.int64)
+    cells += days
+    cells -= low
+    present = occurring(cells, size * (high - low + 1)).present
+    return np.bincount(present // (high - low + 1), minlength=size)
+
+
 @dataclass(frozen=True)
-class _Present:
+class Occurring:
     """Which of many possible cells hold rows, in ascending order, and the cell of each row."""
 
     present: Ints
@@ -133,26 +163,36 @@ class _Present:
             return self.cells, self.size
         return np.searchsorted(self.present, self.cells), len(self.present)
 
-    def _of_present(self, counted: Any) -> Any:
+    def _ofoccurring(self, counted: Any) -> Any:
         return counted if len(counted) == len(self.present) else counted[self.present]
 
     def sums(self, amounts: Floats) -> tuple[Floats, Bools | None]:
         spent, known = sums(self._places[0], amounts, self._places[1])
-        return self._of_present(spent), None if known is None else self._of_present(known)
+        return self._ofoccurring(spent), None if known is None else self._ofoccurring(known)
 
-    def distinct(self, items: Any, n_items: int) -> Ints:
-        counted = distinct_per(*self._places, items, n_items)
-        return np.asarray(self._of_present(counted))
+    def sums_at(self, cells: Any, amounts: Floats) -> Floats:
+        """Sum the amounts of other rows that fall into these cells."""
+        if _is_dense(self.cells, self.size):
+            return _floats(np.bincount(cells, amounts, self.size))[self.present]
+        if not len(self.present):
+            return np.zeros(0)
+        place = np.minimum(np.searchsorted(self.present, cells), len(self.present) - 1)
+        here = self.present[place] == cells
+        return _floats(np.bincount(place[here], amounts[here], len(self.present)))
+
+    def orders(self, source: Source, rows: Bools | None) -> Ints:
+        return np.asarray(self._ofoccurring(orders_per(source, *self._places, rows)))
 
 
 def _is_dense(cells: Any, size: int) -> bool:
     return bool(size <= _DENSE * len(cells) + 1_000_000)
 
 
-def _present(cells: Any, size: int) -> _Present:
+def occurring(cells: Any, size: int) -> Occurring:
+    """Find the different cells of rows, by counting where there are few and by sorting else."""
     if _is_dense(cells, size):
-        return _Present(np.flatnonzero(np.bincount(cells, minlength=size)), cells, size)
-    return _Present(sorted_distinct(cells), cells, size)
+        return Occurring(np.flatnonzero(np.bincount(cells, minlength=size)), cells, size)
+    return Occurring(sorted_distinct(cells), cells, size)
 
 
 def sorted_distinct(values: Any) -> Any:
@@ -180,7 +220,7 @@ class Calendar:
 class _Activity:
     """One entry for each customer of a group and period with activity, sorted by both."""
 
-    cells: _Present
+    cells: Occurring
     entity: Ints  # customer within group
     period: Ints  # from the first of the calendar
     starts: Bools  # the first entry of its entity
@@ -200,7 +240,7 @@ def _activity(
     if grouped.codes is not None:
         cells += pick(grouped.codes, rows) * (keys.size * calendar.length)
     cells += periods
-    found = _present(cells, grouped.size * keys.size * calendar.length)
+    found = occurring(cells, grouped.size * keys.size * calendar.length)
     who = found.present // calendar.length
     when = found.present - who * calendar.length
     starts = np.ones(len(who), dtype=bool)
@@ -213,7 +253,11 @@ def cohort_cells(
 ) -> pa.Table:
     """Count customers, orders and amounts by group, first period and period."""
     rows = seen_rows(source, day)
-    grouped, periods = groups(source, rows), _row_periods(source, calendar, rows)
+    grouped = groups(source, rows)
+    _checks.cells(
+        grouped.size * calendar.length**2 // 2, period=calendar.period, caller=source.caller
+    )
+    periods = _row_periods(source, calendar, rows)
     active = _activity(source, calendar, grouped, rows, periods)
     places = np.flatnonzero(active.starts)
     cohort = np.repeat(active.period[places], np.diff(np.append(places, len(active.period))))
@@ -228,8 +272,7 @@ def cohort_cells(
     columns["period"] = filled % length + calendar.first
     columns["customers"] = customers[filled]
     if orders:
-        keys = source.keys("order")
-        made = active.cells.distinct(pick(keys.codes, rows), keys.size)
+        made = active.cells.orders(source, rows)
         columns["orders"] = np.bincount(cell, made, size)[filled].astype(np.int64)
     if amounts:
         spent, known = active.cells.sums(pick(source.numbers("amount"), rows))
@@ -245,6 +288,7 @@ def period_flow(source: Source, calendar: Calendar, day: int) -> pa.Table:
     negative = returns(source)
     bought = both(seen, None if negative is None else ~negative)
     grouped, length = groups(source, seen), calendar.length
+    _checks.cells(grouped.size * length, period=calendar.period, caller=source.caller)
     periods = _row_periods(source, calendar, bought)
     active = _activity(source, calendar, grouped, bought, periods)
     cell = active.entity // max(source.keys("customer").size, 1) * length + active.period
@@ -256,10 +300,10 @@ def period_flow(source: Source, calendar: Calendar, day: int) -> pa.Table:
     columns["active"] = np.bincount(cell, minlength=size)
     columns["new"] = np.bincount(cell[active.starts], minlength=size)
     columns["retained"] = np.bincount(cell[again], minlength=size)
+    del active, again, cell  # as long as the rows: the next steps need room for their own
     if "order" in source.names:
-        orders = source.keys("order")
         rows_cell = _with_groups(grouped, bought, periods, length)
-        columns["orders"] = distinct_per(rows_cell, size, pick(orders.codes, bought), orders.size)
+        columns["orders"] = orders_per(source, rows_cell, size, bought)
     if "amount" in source.names:
         if negative is not None:
             periods = _row_periods(source, calendar, seen)

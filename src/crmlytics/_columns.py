@@ -22,6 +22,7 @@ Family = Literal["number", "date", "aware date", "text", "flag", "other"]
 _PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 # A table of codes up to this many times longer than the column is cheaper than hashing the ids.
 _DENSE = 4
+_MANY = 10_000  # rows from which on a look for runs pays
 _NAT = np.iinfo(np.int64).min
 
 
@@ -232,8 +233,9 @@ def keys(series: nw.Series[Any]) -> Keys:
     """Encode a column of ids; null, where it was let in, is an id of its own."""
     if len(series) == 0:
         return Keys(np.zeros(0, dtype=np.int64), 0, series)
-    if series.dtype.is_integer() and not series.is_null().any():
-        return _integer_keys(series)
+    whole = integers(series)
+    if whole is not None:
+        return _integer_keys(series, whole)
     native = series.to_native()
     if series.implementation.is_pandas():
         dtype = native.dtype
@@ -247,14 +249,46 @@ def keys(series: nw.Series[Any]) -> Keys:
         encoded = encoded.combine_chunks()
     if pa.types.is_dictionary(encoded.type):  # categories may be unused or hold nulls: start anew
         encoded = encoded.cast(encoded.type.value_type)
-    encoded = pc.dictionary_encode(nan_as_null(encoded), null_encoding="encode")
-    return Keys(_plain(encoded.indices), len(encoded.dictionary), series)
+    encoded = nan_as_null(encoded)
+    changed = pc.fill_null(pc.not_equal(encoded[1:], encoded[:-1]), fill_value=True)
+    starts = run_starts(_plain(changed))
+    heads = encoded if starts is None else encoded.take(pa.array(starts))
+    heads = pc.dictionary_encode(heads, null_encoding="encode")
+    codes = _spread(_plain(heads.indices), starts, len(encoded))
+    return Keys(codes, len(heads.dictionary), series)
 
 
-def _integer_keys(series: nw.Series[Any]) -> Keys:
+def run_starts(changed: Bools) -> Ints | None:
+    """Find the rows that begin a run, given whether each row differs from the one before it.
+
+    Lines of one order, and so of one customer, mostly stand together, and looking at the first
+    line of each run is enough for all of them. None where runs are too short to be worth it.
+    """
+    changes = np.flatnonzero(changed)
+    if len(changed) < _MANY or 2 * len(changes) > len(changed):
+        return None
+    return np.concatenate([np.zeros(1, dtype=np.int64), changes + 1])
+
+
+def _spread(codes: Any, starts: Ints | None, length: int) -> Any:
+    """Give each row the code of its run."""
+    if starts is None:
+        return codes
+    return np.repeat(codes, np.diff(np.append(starts, length)))
+
+
+def integers(series: nw.Series[Any]) -> Any:
+    """Return a column of whole numbers without nulls as they stand; None for any other column."""
+    if not series.dtype.is_integer() or series.is_null().any():
+        return None
     native = series.to_native()
-    values = native.to_numpy() if _numpy_backed(native) else _plain(series.to_arrow())
+    return native.to_numpy() if _numpy_backed(native) else _plain(series.to_arrow())
+
+
+def _integer_keys(series: nw.Series[Any], values: Any) -> Keys:
     low, high = int(values.min()), int(values.max())
+    if 0 <= low <= len(values):
+        low = 0  # ids that begin at 1 or 1,000 serve as they are, without a copy
     if high - low < _DENSE * len(values) + 1_000 and high <= np.iinfo(np.int64).max:
         if values.dtype.kind == "u" or values.dtype.itemsize < 4:
             values = values.astype(np.int64)  # differences would not fit
@@ -262,5 +296,7 @@ def _integer_keys(series: nw.Series[Any]) -> Keys:
         return Keys(codes, high - low + 1, series, low=low)
     import pandas as pd
 
-    codes, uniques = pd.factorize(values)
+    starts = run_starts(values[1:] != values[:-1])
+    codes, uniques = pd.factorize(values if starts is None else values[starts])
+    codes = _spread(codes, starts, len(values))
     return Keys(codes, len(uniques), series, uniques=uniques)

@@ -181,18 +181,27 @@ def _duckdb_rows(relation: Any, table: pa.Table) -> Any:
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_timestamp(column.type):
             days = np.asarray(column.cast(pa.timestamp("s"))).astype("M8[D]").astype(np.int64)
-            unnested = f"unnest({days.tolist()}::BIGINT[])::INTEGER"
+            unnested = f"unnest({_whole_list(days.tolist())})::INTEGER"
             columns.append(f"(DATE '1970-01-01' + {unnested})::TIMESTAMP AS \"{name}\"")
             continue
-        sql = "BIGINT" if pa.types.is_integer(column.type) else "DOUBLE"
+        if pa.types.is_integer(column.type):
+            columns.append(f'unnest({_whole_list(column.to_pylist())}) AS "{name}"')
+            continue
         if pa.types.is_string(column.type):
-            sql = "VARCHAR"
             texts = ", ".join(_quote(value) for value in column.to_pylist())
             columns.append(f'unnest([{texts}]::VARCHAR[]) AS "{name}"')
             continue
         values = ", ".join("NULL" if v is None else repr(v) for v in column.to_pylist())
-        columns.append(f'unnest([{values}]::{sql}[]) AS "{name}"')
+        columns.append(f'unnest([{values}]::DOUBLE[]) AS "{name}"')
     return relation.query("source_of_rows", f"SELECT {', '.join(columns)}")
+
+
+def _whole_list(values: list[int | None]) -> str:
+    """Write whole numbers as a list of SQL; numbers in a row as a range, which is read at once."""
+    first = values[0] if values else None
+    if first is not None and values == list(range(first, first + len(values))):
+        return f"range({first}, {first + len(values)})"
+    return f"[{', '.join('NULL' if value is None else str(value) for value in values)}]::BIGINT[]"
 
 
 def _quote(value: str | None) -> str:

@@ -179,11 +179,14 @@ def fresh_index(table: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
 def empty(source: Source, schema: Mapping[str, str]) -> Any:
     """Return the declared columns without a row."""
     if source.lazy:
-        none = source.table.head(0)
+        # nothing but constants in a select would make a row
+        none = source.table.head(0).with_columns(
+            nw.lit(None).cast(_NARWHALS[kind]).alias(name)
+            for name, kind in schema.items()
+            if kind != "id"
+        )
         asked = [
-            nw.col(name).alias(source.names[name])
-            if kind == "id"
-            else nw.lit(None).cast(_NARWHALS[kind]).alias(name)
+            nw.col(name).alias(source.names[name]) if kind == "id" else nw.col(name)
             for name, kind in schema.items()
         ]
         return none.select(*asked).to_native()

@@ -18,12 +18,10 @@ from crmlytics._columns import Floats, Ints
 from crmlytics._frame import Source
 from crmlytics._groups import Groups, groups
 from crmlytics._result import Reduced
-from crmlytics.errors import OptionError
 
 # Sums of many floats differ in the last bits with the order of rows; this far below a half cent
 # they count as the half, so that no order of rows and no engine rounds another way.
 _NOISE = 1e-6
-_MOST_CELLS = 20_000_000
 
 
 def money(sums: Any, precision: int) -> Any:
@@ -145,15 +143,6 @@ def calendar(source: Source, period: str, day: int) -> Calendar:
     return Calendar(period, _periods.of_day(first, period), _periods.of_day(day, period))
 
 
-def check_cells(cells: int, source: Source, period: str) -> None:
-    """Refuse a result that nobody can read and no machine can hold."""
-    if cells > _MOST_CELLS:
-        raise OptionError(
-            f"{source.caller}: period={period!r} makes about {cells:,} rows. "
-            "Choose a longer period, such as period='M', or fewer groups."
-        )
-
-
 def cohort_cells(source: Source, when: Calendar, day: int, *, orders: bool, amounts: bool) -> Any:
     """One row for each group, cohort and period with activity: customers, orders, amount.
 
@@ -246,30 +235,26 @@ def totals(source: Source, day: int) -> Totals:
     """Add up orders and, where the source has them, amounts (returns netted) by customer."""
     seen, negative = _codes.seen_rows(source, day), _codes.returns(source)
     bought = _codes.both(seen, None if negative is None else ~negative)
-    grouped, keys, orders = groups(source, seen), source.keys("customer"), source.keys("order")
+    grouped, keys = groups(source, seen), source.keys("customer")
     customers = _codes.pick(keys.codes, bought)
     group = grouped.of_rows(bought, len(customers))
-    cells, entity = np.unique(group * max(keys.size, 1) + customers, return_inverse=True)
-    made = _codes.pick(orders.codes, bought)
-    spent: Floats = np.zeros(len(cells))
+    stride = max(keys.size, 1)
+    made = _codes.occurring(group * stride + customers, grouped.size * keys.size)
+    spent: Floats = np.zeros(len(made.present))
     group_spent: Floats = np.zeros(grouped.size)
     if "amount" in source.names:
         amounts = _codes.pick(source.numbers("amount"), seen)
         rows_group = grouped.of_rows(seen, len(amounts))
-        paid = rows_group * max(keys.size, 1) + _codes.pick(keys.codes, seen)
         group_spent, known = _codes.sums(rows_group, amounts, grouped.size)
         group_spent = group_spent if known is None else np.where(known, group_spent, np.nan)
         # customers with returns only lower the sum of their group, but are no customer of it
-        place = np.minimum(np.searchsorted(cells, paid), max(len(cells) - 1, 0))
-        is_customer = cells[place] == paid if len(cells) else np.zeros(len(paid), dtype=bool)
-        spent += np.bincount(
-            place[is_customer], np.nan_to_num(amounts[is_customer], nan=0.0), len(cells)
-        )
+        paid = rows_group * stride + _codes.pick(keys.codes, seen)
+        spent = made.sums_at(paid, amounts if known is None else np.nan_to_num(amounts, nan=0.0))
     return Totals(
         grouped,
-        cells // max(keys.size, 1),
-        _codes.distinct_per(entity, len(cells), made, orders.size),
+        made.present // stride,
+        made.orders(source, bought),
         spent,
-        _codes.distinct_per(group, grouped.size, made, orders.size),
+        _codes.orders_per(source, group, grouped.size, bought),
         group_spent,
     )

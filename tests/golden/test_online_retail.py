@@ -127,12 +127,14 @@ EXTRACT = [
 
 def extract(make):
     ids, invoices, moments, quantities, prices = zip(*EXTRACT, strict=True)
-    return make({
-        "CustomerID": ids,
-        "InvoiceNo": invoices,
-        "InvoiceDate": [datetime(*moment) for moment in moments],
-        "amount": [n * price for n, price in zip(quantities, prices, strict=True)],
-    })
+    return make(
+        {
+            "CustomerID": ids,
+            "InvoiceNo": invoices,
+            "InvoiceDate": [datetime(*moment) for moment in moments],
+            "amount": [n * price for n, price in zip(quantities, prices, strict=True)],
+        }
+    )
 
 
 def test_extract_rfm(make_table, plain):

@@ -28,13 +28,15 @@ FEW = settings(max_examples=12, deadline=None)  # for each of six engines
 
 
 def columns(lines):
-    return pa.table({
-        "customer_id": [line[0] for line in lines],
-        "order_id": [line[1] for line in lines],
-        "date": [START + timedelta(days=line[2]) for line in lines],
-        "amount": pa.array([line[3] for line in lines], pa.float64()),
-        "shop": pa.array([line[4] for line in lines], pa.string()),
-    })
+    return pa.table(
+        {
+            "customer_id": [line[0] for line in lines],
+            "order_id": [line[1] for line in lines],
+            "date": [START + timedelta(days=line[2]) for line in lines],
+            "amount": pa.array([line[3] for line in lines], pa.float64()),
+            "shop": pa.array([line[4] for line in lines], pa.string()),
+        }
+    )
 
 
 def oracle(lines, function):
@@ -143,7 +145,9 @@ def test_as_of_is_inclusive(make_eager, plain):
 def test_refusals(engines, function):
     compute = getattr(crm.kpi, function)
     table = engines["polars"](columns([("a", 1, 0, 1.0, None)]))
-    with pytest.raises(OptionError, match=rf"^{function}: confidence must lie between 0 and 1; got 9"):
+    with pytest.raises(
+        OptionError, match=rf"^{function}: confidence must lie between 0 and 1; got 9"
+    ):
         compute(table, confidence=95)
     with pytest.raises(ColumnError, match=rf"^{function}: no column 'shp' \(by\)"):
         compute(table, by="shp")

@@ -26,13 +26,15 @@ FEW = settings(max_examples=10, deadline=None)  # for each of eight engines
 
 
 def columns(lines):
-    return pa.table({
-        "customer_id": [line[0] for line in lines],
-        "order_id": [line[1] for line in lines],
-        "date": [START + timedelta(days=line[2], hours=line[1]) for line in lines],
-        "amount": pa.array([line[3] for line in lines], pa.float64()),
-        "shop": pa.array([line[4] for line in lines], pa.string()),
-    })
+    return pa.table(
+        {
+            "customer_id": [line[0] for line in lines],
+            "order_id": [line[1] for line in lines],
+            "date": [START + timedelta(days=line[2], hours=line[1]) for line in lines],
+            "amount": pa.array([line[3] for line in lines], pa.float64()),
+            "shop": pa.array([line[4] for line in lines], pa.string()),
+        }
+    )
 
 
 def period_start(day, period):
@@ -175,9 +177,7 @@ def test_by_equals_each_group_alone_on_the_calendar_of_all(make_table, plain, li
 def test_by_several_columns(make_table, plain):
     lines = [("a", 1, 0, 1.0, "north"), ("a", 2, 40, 2.0, "south"), ("b", 3, 40, 4.0, "north")]
     table = columns(lines).append_column("kind", pa.array([1, 1, 2]))
-    got = plain(
-        crm.kpi.kpi_table(make_table(table), by=["shop", "kind"]), "shop", "kind", "period"
-    )
+    got = plain(crm.kpi.kpi_table(make_table(table), by=["shop", "kind"]), "shop", "kind", "period")
     # by hand: three pairs of shop and kind occur, each on the calendar of November to January
     pairs = list(dict.fromkeys(zip(got["shop"], got["kind"], strict=True)))
     assert pairs == [("north", 1), ("north", 2), ("south", 1)]

@@ -32,13 +32,15 @@ def moment(line):
 
 
 def columns(lines):
-    return pa.table({
-        "customer_id": [line[0] for line in lines],
-        "order_id": [line[1] for line in lines],
-        "date": [moment(line) for line in lines],
-        "amount": pa.array([line[3] for line in lines], pa.float64()),
-        "shop": pa.array([line[4] for line in lines], pa.string()),
-    })
+    return pa.table(
+        {
+            "customer_id": [line[0] for line in lines],
+            "order_id": [line[1] for line in lines],
+            "date": [moment(line) for line in lines],
+            "amount": pa.array([line[3] for line in lines], pa.float64()),
+            "shop": pa.array([line[4] for line in lines], pa.string()),
+        }
+    )
 
 
 def number(day, period):
@@ -237,7 +239,9 @@ def test_retention_curve_refuses(engines):
     cohorts = crm.kpi.cohort_table(engines["pandas"](columns([("a", 1, 0, 4.5, None)])))
     with pytest.raises(DataError, match=r"^retention_curve: value in cohorts is not a number of"):
         crm.kpi.retention_curve(cohorts.assign(value=4.5))
-    with pytest.raises(ColumnError, match=r"^retention_curve: no column 'age' in cohorts; .*cohort_t"):
+    with pytest.raises(
+        ColumnError, match=r"^retention_curve: no column 'age' in cohorts; .*cohort_t"
+    ):
         crm.kpi.retention_curve(cohorts.drop(columns="age"))
     with pytest.raises(OptionError, match=r"^retention_curve: unfinished must be one of"):
         crm.kpi.retention_curve(cohorts, unfinished="yes")

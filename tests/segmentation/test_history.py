@@ -32,12 +32,14 @@ LINES = st.lists(LINE, max_size=25).map(lambda lines: [FIRST, *lines])
 
 
 def frame(lines):
-    return pd.DataFrame({
-        "customer_id": [line[0] for line in lines],
-        "order_id": [line[1] for line in lines],
-        "date": [DAY + timedelta(days=line[2]) for line in lines],
-        "amount": [line[3] for line in lines],
-    })
+    return pd.DataFrame(
+        {
+            "customer_id": [line[0] for line in lines],
+            "order_id": [line[1] for line in lines],
+            "date": [DAY + timedelta(days=line[2]) for line in lines],
+            "amount": [line[3] for line in lines],
+        }
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -99,9 +101,7 @@ def test_cuts_kept_from_the_first_day_move_only_those_who_did_something():
 
 def test_cuts_may_be_given():
     cuts = {"recency_days": [10], "frequency": [1], "monetary": [2]}
-    history = crm.segmentation.rfm_history(
-        frame([("a", 1, 0, 1.0), ("a", 2, 30, 2.0)]), cuts=cuts
-    )
+    history = crm.segmentation.rfm_history(frame([("a", 1, 0, 1.0), ("a", 2, 30, 2.0)]), cuts=cuts)
     # by hand on 2026-01-31: 0 days, 2 orders, 3.0: the better of two classes each time
     assert history[SCORES].to_numpy().tolist() == [[2, 2, 2]]
 
@@ -150,10 +150,12 @@ MEMBERS = st.dictionaries(st.integers(0, 12), st.sampled_from(["new", "loyal", "
 def test_migration_totals_add_up(engines, plain, before, after, share_of):
     tables = [
         engines["polars"](
-            pa.table({
-                "customer_id": pa.array(list(members), pa.int64()),
-                "segment": pa.array(list(members.values()), pa.string()),
-            })
+            pa.table(
+                {
+                    "customer_id": pa.array(list(members), pa.int64()),
+                    "segment": pa.array(list(members.values()), pa.string()),
+                }
+            )
         )
         for members in (before, after)
     ]
@@ -175,11 +177,13 @@ def test_migration_totals_add_up(engines, plain, before, after, share_of):
 
 
 def test_migration_of_a_history_compares_neighbouring_days():
-    history = pd.DataFrame({
-        "as_of": pd.to_datetime(["2026-01-31"] * 2 + ["2026-02-28"] * 2 + ["2026-03-31"]),
-        "customer_id": [1, 2, 1, 3, 1],
-        "segment": ["new", "new", "loyal", "new", "loyal"],
-    })
+    history = pd.DataFrame(
+        {
+            "as_of": pd.to_datetime(["2026-01-31"] * 2 + ["2026-02-28"] * 2 + ["2026-03-31"]),
+            "customer_id": [1, 2, 1, 3, 1],
+            "segment": ["new", "new", "loyal", "new", "loyal"],
+        }
+    )
     moved = crm.segmentation.segment_migration(history)
     # by hand: January to February, then February to March
     columns = ["from_as_of", "from_segment", "to_segment", "customers", "share"]

@@ -122,11 +122,13 @@ def test_maps_of_every_engine(make_eager, every_cell, plain):
 
 
 def test_unknown_scores_have_no_segment_where_the_map_asks_for_them():
-    scores = pd.DataFrame({
-        "r_score": pd.array([5, None, 5, 5], "Int64"),
-        "f_score": pd.array([5, 5, None, 5], "Int64"),
-        "m_score": pd.array([5, 5, 5, None], "Int64"),
-    })
+    scores = pd.DataFrame(
+        {
+            "r_score": pd.array([5, None, 5, 5], "Int64"),
+            "f_score": pd.array([5, 5, None, 5], "Int64"),
+            "m_score": pd.array([5, 5, 5, None], "Int64"),
+        }
+    )
     named = crm.segmentation.rfm_segments(scores)
     # grid10 asks for r and f; m does not enter
     assert named["segment"].isna().tolist() == [False, True, True, False]

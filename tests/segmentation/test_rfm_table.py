@@ -101,7 +101,8 @@ def test_order_of_rows_is_nothing(engines, plain, lines, data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CrmlyticsWarning)
         tables = [
-            crm.segmentation.rfm_table(engines["pandas"](columns(some))) for some in (lines, shuffled)
+            crm.segmentation.rfm_table(engines["pandas"](columns(some)))
+            for some in (lines, shuffled)
         ]
     assert tables[0].equals(tables[1])
 

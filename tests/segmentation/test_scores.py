@@ -32,7 +32,9 @@ def rfm(customers):
 
 def score(values, cuts, *, falling, closed):
     """Count the cuts below one value."""
-    below = sum(value > cut if closed == "right" else value >= cut for cut in cuts for value in [values])
+    below = sum(
+        value > cut if closed == "right" else value >= cut for cut in cuts for value in [values]
+    )
     return len(cuts) + 1 - below if falling else below + 1
 
 
@@ -296,7 +298,9 @@ def test_nested_cuts_that_leave_customers_out():
 
 
 def test_a_table_without_the_three_columns():
-    with pytest.raises(ColumnError, match=r"^rfm_scores: no column 'monetary' in rfm; .* rfm_table"):
+    with pytest.raises(
+        ColumnError, match=r"^rfm_scores: no column 'monetary' in rfm; .* rfm_table"
+    ):
         crm.segmentation.rfm_scores(SOUND.drop(columns="monetary"))
     with pytest.raises(ColumnError, match=r"^rfm_scores: column 'monetary' .* not numbers"):
         crm.segmentation.rfm_scores(SOUND.assign(monetary="much"))

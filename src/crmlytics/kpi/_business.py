@@ -263,7 +263,7 @@ def _movements(source: _frame.Source, period: str, as_of: Any) -> Any:
     if source.n_rows == 0:
         return None
     when = _transactions.calendar(source, period, day)
-    _transactions.check_cells(when.length, source, period)
+    _checks.cells(when.length, period=period, caller=source.caller)
     flow = _transactions.period_flow(source, when, day)
     flow = _lazy.previous(flow, "before", of="active", by=source.by, order_by="period")
     flow = _lazy.running(flow, "customers_to_date", of="new", by=source.by, order_by="period")

@@ -176,12 +176,12 @@ def cohort_table(
 
 def _cells(source: _frame.Source, when: Any, day: int, *, value: str, precision: int) -> Any:
     """All cohorts by all ages, with what was observed."""
+    _checks.cells(when.length**2 // 2, period=when.period, caller=source.caller)
     found = _transactions.cohort_cells(
         source, when, day, orders=value == "orders", amounts=value == "revenue"
     )
     measure = {"customers": "customers", "orders": "orders", "revenue": "amount"}[value]
     money = value == "revenue"
-    _transactions.check_cells(when.length**2 // 2, source, when.period)
     is_birth = nw.col("period") == nw.col("cohort")
     found = found.with_columns(
         age=nw.col("period") - nw.col("cohort"),

@@ -322,9 +322,11 @@ def segments(
             f"{caller}: scores go up to {top}, but segment_map={known.named!r} is made for scores "
             "from 1 to 5. Score with bins=5, or hand over a map of your own."
         )
+    import pandas as pd
+
     code = (columns[0] * (top + 1) + columns[1]) * (top + 1) + columns[2]
-    first, place = np.unique(code, return_index=True, return_inverse=True)[1:]
-    cells = np.array([column[first] for column in columns]).T
+    place, found = pd.factorize(code)
+    cells = np.stack(np.unravel_index(found, (top + 1,) * 3), axis=1)
     named = _name_cells(known, cells, explain=explain)
     added = {name: values.take(pa.array(place)) for name, values in named.items()}
     answer: IntoDataFrameT = _result.extended(source, added)
