@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - the dates of tables are naive
 """Ids, dates and numbers of every dtype, read as what they are and handed back as they came."""
 
 from datetime import date, datetime, time, timedelta

@@ -97,7 +97,7 @@ def test_columns_may_be_called_anything(make_table, plain, names):
             rfm(table, **roles)
         return
     got = plain(rfm(table, **roles), names[0])
-    assert list(got)[0] == names[0]
+    assert next(iter(got)) == names[0]
     assert got["monetary"].tolist() == [40.0, 5.0]
     if names[0] != "period":
         kpis = plain(crm.kpi.kpi_table(table, **roles, by=names[0]), names[0])
@@ -225,17 +225,21 @@ def test_as_of_that_is_no_day(as_of):
 def test_empty_tables(make_table, plain):
     empty = make_table(LINES.slice(0, 0))
     functions = {
-        rfm: "customer_id recency_days frequency monetary first_date last_date",
-        crm.kpi.kpi_table: "period revenue orders active new returning reactivated churned aov arpu "
-        "orders_per_customer customers_to_date complete",
-        crm.kpi.growth_accounting: "period active new retained resurrected churned quick_ratio comp"
-        "lete",
-        crm.kpi.cohort_table: "cohort age size value rate complete",
-    }
+        rfm: ["customer_id", "recency_days", "frequency", "monetary", "first_date", "last_date"],
+        crm.kpi.kpi_table: [
+            "period", "revenue", "orders", "active", "new", "returning", "reactivated", "churned",
+            "aov", "arpu", "orders_per_customer", "customers_to_date", "complete",
+        ],
+        crm.kpi.growth_accounting: [
+            "period", "active", "new", "retained", "resurrected", "churned", "quick_ratio",
+            "complete",
+        ],
+        crm.kpi.cohort_table: ["cohort", "age", "size", "value", "rate", "complete"],
+    }  # fmt: skip
     for function, columns in functions.items():
         answer = function(empty, as_of=date(2026, 1, 1))
         assert isinstance(answer, type(empty))
-        assert list(plain(answer)) == columns.split()
+        assert list(plain(answer)) == columns
         assert len(plain(answer)) == 0
         with pytest.raises(DataError) as refused:
             function(empty)
@@ -272,8 +276,15 @@ def test_lazy_tables_are_refused_where_numbers_are_needed(make_lazy):
             function(table)
         sentence = str(refused.value)
         assert sentence.startswith(f"{function.__name__}: ")
-        assert "needs its numbers here" in sentence
-        assert "call .collect() on it" in sentence or "call .pl() or .arrow() on it" in sentence
+        assert "needs its numbers here" in sentence or "with collect=True, or call" in sentence
+        way = ".collect()" if isinstance(table, pl.LazyFrame) else ".pl() or .arrow()"
+        assert f"call {way} on it" in sentence
+
+
+@pytest.mark.parametrize("collect", ["yes", 1, None])
+def test_collect_is_a_flag_for_every_table(make_table, collect):
+    with pytest.raises(OptionError, match=r"^rfm: collect must be True or False; got "):
+        crm.segmentation.rfm(make_table(LINES), collect=collect)
 
 
 def test_a_duckdb_column_with_a_zone_is_refused():

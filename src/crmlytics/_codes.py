@@ -60,7 +60,13 @@ def _floats(values: Any) -> Floats:
 
 
 def orders_per(source: Source, groups: Any, n_groups: int, rows: Bools | None) -> Ints:
-    """Count the different orders of each group, one group a row picked."""
+    """Count the different orders of each group, one group a row picked.
+
+    Where orders have no id, all that a customer buys on one day is one order.
+    """
+    if "order" not in source.names:
+        _, days = np.unique(_customer_days(source, rows), return_inverse=True)
+        return distinct_per(groups, n_groups, days, int(days.max(initial=-1)) + 1)
     numbers = _columns.integers(source.column("order"))
     if (
         numbers is not None
@@ -134,6 +140,15 @@ def per_customer(
         left_out = int(np.count_nonzero(there)) - len(customers)
     reduced["customer"] = customers
     return reduced, keys, left_out
+
+
+def _customer_days(source: Source, rows: Bools | None) -> Ints:
+    """Return a number for each customer and day."""
+    days: Ints = pick(source.ticks("date").days(), rows)
+    if not len(days):
+        return days
+    span = int(days.max()) - int(days.min()) + 1
+    return np.asarray(pick(source.keys("customer").codes, rows).astype(np.int64) * span + days)
 
 
 def _days_per(codes: Any, size: int, days: Ints) -> Ints:
@@ -282,7 +297,7 @@ def cohort_cells(
     return pa.table(columns)
 
 
-def period_flow(source: Source, calendar: Calendar, day: int) -> pa.Table:
+def period_flow(source: Source, calendar: Calendar, day: int, *, orders: bool) -> pa.Table:
     """Count by group and period who was active, new and retained; with orders and amounts."""
     seen = seen_rows(source, day)
     negative = returns(source)
@@ -301,7 +316,7 @@ def period_flow(source: Source, calendar: Calendar, day: int) -> pa.Table:
     columns["new"] = np.bincount(cell[active.starts], minlength=size)
     columns["retained"] = np.bincount(cell[again], minlength=size)
     del active, again, cell  # as long as the rows: the next steps need room for their own
-    if "order" in source.names:
+    if orders:
         rows_cell = _with_groups(grouped, bought, periods, length)
         columns["orders"] = orders_per(source, rows_cell, size, bought)
     if "amount" in source.names:

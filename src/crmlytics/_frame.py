@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from crmlytics import _checks, _columns, _lazy
+from crmlytics import _checks, _columns, _lazy, _sentences
 from crmlytics._columns import Bools, Floats, Keys, Ticks
 from crmlytics.errors import ColumnError, DataError, OptionError
 
@@ -54,14 +54,6 @@ ANSWERS = {
     "complete": "flag",
     **dict.fromkeys(("r_min", "r_max", "f_min", "f_max", "m_min", "m_max"), "number"),
     **dict.fromkeys(("fm_min", "fm_max"), "number"),
-}
-_WANTED = {
-    "id": "ids",
-    "key": "keys",
-    "date": "dates",
-    "number": "numbers",
-    "group": "keys",
-    "flag": "True or False",
 }
 _FITS = {
     "id": {"number", "text", "flag"},
@@ -170,6 +162,7 @@ def read(
     caller: str,
     argument: str,
     roles: Mapping[str, str | None],
+    optional: Sequence[str] = (),
     by: Any = None,
     features: Sequence[str] = (),
     lazy: bool = False,
@@ -179,7 +172,8 @@ def read(
 ) -> Source:
     """Check a table at the door and return it ready for use.
 
-    `roles` maps each option ("customer_col") to the column it names.
+    `roles` maps each option ("customer_col") to the column it names; those in `optional` may be
+    None and are then left out.
     `features` are columns of numbers, known afterwards as feature_0, feature_1 ...
     `result` lists the columns the answer will have, so that an id cannot collide with them;
     `maker` is the function whose answer is read, where the columns are not the caller's own.
@@ -190,13 +184,14 @@ def read(
     columns = list(opened.collect_schema().names())
     if strict:
         for option, column in roles.items():
-            _checks.column(column, name=option, caller=caller)
+            if column is not None or option not in optional:
+                _checks.column(column, name=option, caller=caller)
     wanted = {option: column for option, column in roles.items() if column is not None}
     groups = _checks.columns(by, name="by", caller=caller)
     asked = [("by", column) for column in groups] + [("features", column) for column in features]
     for option, column in [*wanted.items(), *asked]:
         if column not in columns:
-            raise ColumnError(missing(column, option, columns, caller, argument, maker))
+            raise ColumnError(_sentences.missing(column, option, columns, caller, argument, maker))
         carried = option == "by" or ROLES.get(option) == "id"
         if carried and column in result:
             raise ColumnError(
@@ -271,25 +266,6 @@ def _check_names(table: Any, caller: str, argument: str) -> None:
         )
 
 
-def missing(
-    column: str,
-    option: str,
-    columns: list[str],
-    caller: str,
-    argument: str,
-    maker: str | None = None,
-) -> str:
-    """Write the sentence for a column that is not there."""
-    hint = _checks.did_you_mean(column, columns)
-    setting = f"{option}={hint!r}" if option.endswith("_col") else repr(hint)
-    tail = f"Did you mean {setting}?" if hint else f"Set {option} to the column that holds it."
-    if maker and not option.endswith("_col"):
-        tail = f"Make the table with {maker}, or rename its columns."
-    shown = columns if len(columns) <= 20 else [*columns[:20], "..."]
-    role = f" ({option})" if option.endswith("_col") or option in {"by", "features"} else ""
-    return f"{caller}: no column {column!r}{role} in {argument}; it has {shown}. {tail}"
-
-
 def _check_column(source: Source, role: str, option: str) -> None:
     kind, series = role_kind(option), source.column(role)
     if kind == "any" or len(source.table) == 0:
@@ -297,47 +273,19 @@ def _check_column(source: Source, role: str, option: str) -> None:
     found = _columns.family(series)
     where = f"column {source.names[role]!r} ({option})"
     if found not in _FITS[kind]:
-        raise ColumnError(_wrong_type(source, where, kind, _columns.describe(series)))
+        raise ColumnError(
+            _sentences.wrong_type(source.caller, where, kind, _columns.describe(series))
+        )
     if kind in {"id", "date"}:
         nulls = _columns.null_count(series)
         if nulls:
-            raise DataError(_nulls(source, role, option, nulls))
+            raise DataError(_sentences.nulls(source, role, option, nulls))
     if kind == "number":
         # a finite sum rules infinities out in half the time
         values = source.numbers(role)
         infinite = 0 if np.isfinite(source.total(role)) else int(np.isinf(values).sum())
         if infinite:
-            raise DataError(_infinite(source, where, infinite))
-
-
-def _wrong_type(source: Source, where: str, kind: str, held: str) -> str:
-    advice = {
-        "date": "Convert it before the call, as with pd.to_datetime.",
-        "number": "Convert it before the call, as with pd.to_numeric.",
-    }.get(kind, "Make it one type before the call, as with .astype(str).")
-    if kind == "date" and "time zone" in held:
-        advice = "Its zone cannot be known there: convert it to a plain timestamp first."
-    return f"{source.caller}: {where} holds {held}, not {_WANTED[kind]}. {advice}"
-
-
-def _nulls(source: Source, role: str, option: str, nulls: int) -> str:
-    advice = {
-        "customer": "Drop them, or give guests an id of their own.",
-        "order": "Drop them, or use count='days' or 'rows' where orders have no id.",
-    }.get(role, "Drop them, or look at check_transactions for what else is there.")
-    if source.caller == "rfm_scores":
-        advice = "Drop them, or make the table with rfm_table."
-    return (
-        f"{source.caller}: {nulls} of {source.n_rows} rows have no {source.names[role]!r} "
-        f"({option}). {advice}"
-    )
-
-
-def _infinite(source: Source, where: str, infinite: int) -> str:
-    return (
-        f"{source.caller}: {infinite} of {source.n_rows} values of {where.removeprefix('column ')} "
-        "are infinite. Replace them by null where they are unknown, or drop the rows."
-    )
+            raise DataError(_sentences.infinite(source, where, infinite))
 
 
 def _lazy_source(source: Source, options: dict[str, str]) -> Source:
@@ -352,7 +300,7 @@ def _lazy_source(source: Source, options: dict[str, str]) -> Source:
         if kind != "any" and (found not in _FITS[kind] or (duckdb and found == "aware date")):
             aware = duckdb and found == "aware date"
             held = f"timestamps with a time zone ({dtype})" if aware else dtype
-            raise ColumnError(_wrong_type(source, where, kind, str(held)))
+            raise ColumnError(_sentences.wrong_type(source.caller, where, kind, str(held)))
         kinds[role] = kind
     table = _lazy.by_role(source.table, source.names, kinds)
     source = Source(
@@ -362,9 +310,13 @@ def _lazy_source(source: Source, options: dict[str, str]) -> Source:
     for role, option in options.items():
         where = f"column {source.names[role]!r} ({option})"
         if kinds[role] in {"id", "date"} and source.facts[f"{role} nulls"]:
-            raise DataError(_nulls(source, role, option, int(source.facts[f"{role} nulls"])))
+            raise DataError(
+                _sentences.nulls(source, role, option, int(source.facts[f"{role} nulls"]))
+            )
         if kinds[role] == "number" and source.facts[f"{role} infinite"]:
-            raise DataError(_infinite(source, where, int(source.facts[f"{role} infinite"])))
+            raise DataError(
+                _sentences.infinite(source, where, int(source.facts[f"{role} infinite"]))
+            )
     return source
 
 

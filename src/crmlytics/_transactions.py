@@ -158,7 +158,7 @@ def cohort_cells(source: Source, when: Calendar, day: int, *, orders: bool, amou
         lines = lines.with_columns(unknown=nw.col("amount").is_null().cast(nw.Int64))
         measures |= {"amount": ("amount", "sum"), "unknown": ("unknown", "max")}
     if orders:
-        lines = _lazy.agg(lines, [*who, "order"], **measures)
+        lines = _lazy.agg(lines, [*who, "order" if "order" in source.names else "date"], **measures)
         measures = {name: (name, how[1]) for name, how in measures.items() if name != "lines"}
         measures["orders"] = "len"
     active = _lazy.agg(lines, who, **measures)
@@ -169,18 +169,18 @@ def cohort_cells(source: Source, when: Calendar, day: int, *, orders: bool, amou
     return _lazy.agg(active, [*source.by, "cohort", "period"], **wanted)
 
 
-def period_flow(source: Source, when: Calendar, day: int) -> Any:
+def period_flow(source: Source, when: Calendar, day: int, *, orders: bool) -> Any:
     """One row for each group and period of the calendar, also those without activity.
 
-    active, new, retained count customers; orders and amount (with `unknown` > 0 where an amount
-    is unknown) are there where the source has these columns. Returns a narwhals LazyFrame.
+    active, new, retained count customers; orders are there if asked for, amount (with `unknown`
+    > 0 where an amount is unknown) where the source has amounts. Returns a narwhals LazyFrame.
     """
     if not source.lazy:
-        flow = _codes.period_flow(source, when, day)
+        flow = _codes.period_flow(source, when, day, orders=orders)
         return _lazy.working(source.table, flow, source.kind)
     lines = seen(source, day).with_columns(period=_periods.expression("date", when.period))
     by, parts = source.by, []
-    has_orders, has_amounts = "order" in source.names, "amount" in source.names
+    has_amounts = "amount" in source.names
     if has_amounts:
         lines = _purchases(lines).with_columns(
             unknown=nw.col("amount").is_null().cast(nw.Int64),
@@ -201,9 +201,10 @@ def period_flow(source: Source, when: Calendar, day: int) -> Any:
             active="len", new=("new", "sum"), retained=("retained", "sum"),
         )
     )  # fmt: skip
-    if has_orders:
-        orders = _lazy.distinct(bought, [*by, "period", "order"])
-        parts.append(_lazy.agg(orders, [*by, "period"], orders="len"))
+    if orders:
+        unit = ["order"] if "order" in source.names else ["customer", "date"]
+        made = _lazy.distinct(bought, [*by, "period", *unit])
+        parts.append(_lazy.agg(made, [*by, "period"], orders="len"))
     if has_amounts:
         parts.append(
             _lazy.agg(lines, [*by, "period"], amount=("paid", "sum"), unknown=("unknown", "max"))
@@ -213,7 +214,7 @@ def period_flow(source: Source, when: Calendar, day: int) -> Any:
     if by:
         grid = _lazy.cross(_lazy.distinct(lines, by), grid).select(*by, "period")
     measures = ["active", "new", "retained"]
-    measures += ["orders"] if has_orders else []
+    measures += ["orders"] if orders else []
     measures += ["amount", "unknown"] if has_amounts else []
     summed: Mapping[str, tuple[str, str]] = {name: (name, "sum") for name in measures}
     return _lazy.agg(_lazy.stack([grid, *parts], measures), [*by, "period"], **summed)

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - the dates of tables are naive
 """Published and computed numbers of the UCI Online Retail table (Chen, 2015)."""
 
 from datetime import datetime

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - the dates of tables are naive
 """Numbers of the R package rfm 0.3.0 (MIT) and of type-7 quantiles in R."""
 
 from datetime import date, datetime
@@ -76,7 +77,7 @@ def test_cuts_of_the_r_package(table):
 
 
 def test_cuts_at_plain_quantiles(table):
-    # R: quantile(x, c(0.2, 0.4, 0.6, 0.8), type = 7)
+    # R, quantile() of each column at c(0.2, 0.4, 0.6, 0.8) with type = 7
     assert inner_cuts(table, "quantile") == {
         "recency_days": pytest.approx([114, 180, 296.4, 481]),
         "frequency": pytest.approx([3, 4, 5, 7]),

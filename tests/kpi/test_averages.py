@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - the dates of tables are naive
 """Averages and shares over customers against plain pandas."""
 
 from datetime import date, datetime, timedelta
@@ -172,7 +173,7 @@ def test_coverage_of_the_interval_of_average_order_value():
     # mean(orders * taste) / mean(orders) with taste = 5 + 3 * orders / 2, orders = 1 + Poisson(2):
     # E[n] = 3, E[n^2] = 2 + 9 = 11, so (5 * 3 + 1.5 * 11) / 3 = 10.5
     rng = np.random.default_rng(5)
-    covered, samples, size = 0, 600, 250
+    covered, samples, size = 0, 500, 250
     for _ in range(samples):
         n = 1 + rng.poisson(2, size)
         who = np.repeat(np.arange(size), n)
@@ -183,5 +184,5 @@ def test_coverage_of_the_interval_of_average_order_value():
         })  # fmt: skip
         got = crm.kpi.average_order_value(lines).iloc[0]
         covered += got["lower"] <= 10.5 <= got["upper"]
-    # the binomial error of 600 samples at 0.95 is 0.9 points
+    # the binomial error of 500 samples at 0.95 is 1 point
     assert 0.93 <= covered / samples <= 0.97

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - the dates of tables are naive
 """cohort_table and retention_curve against plain loops."""
 
 import math
@@ -24,7 +25,7 @@ LINE = st.tuples(
 )
 LINES = st.lists(LINE, min_size=1, max_size=25)
 VALUE = st.sampled_from(["customers", "revenue", "orders"])
-FEW = settings(max_examples=10, deadline=None)  # for each of eight engines
+FEW = settings(max_examples=8, deadline=None)  # for each of eight engines
 
 
 def moment(line):
@@ -175,7 +176,7 @@ def test_wide_is_the_long_table_pivoted(engines, lines, value):
     table = engines["pandas"](columns(lines))
     long = crm.kpi.cohort_table(table, value=value)
     wide = crm.kpi.cohort_table(table, value=value, wide=True)
-    want = long.pivot(index="cohort", columns="age", values="value").to_numpy(dtype=float)
+    want = long["value"].to_numpy().reshape(len(wide), -1)
     assert np.allclose(wide.iloc[:, 2:].to_numpy(dtype=float), want, equal_nan=True)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - the dates of tables are naive
 import warnings
 from collections import Counter
 from datetime import date, datetime, timedelta
@@ -42,7 +43,7 @@ def frame(lines):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     lines=LINES,
     every=st.sampled_from("WMQ"),
@@ -145,7 +146,7 @@ def test_history_refuses(options, kind, words):
 MEMBERS = st.dictionaries(st.integers(0, 12), st.sampled_from(["new", "loyal", "lost"]))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(before=MEMBERS, after=MEMBERS, share_of=st.sampled_from(["before", "after", "all"]))
 def test_migration_totals_add_up(engines, plain, before, after, share_of):
     tables = [

@@ -100,7 +100,7 @@ def test_r_rfm_map_by_a_plain_loop(every_cell):
 
 
 @pytest.mark.parametrize("name", ["grid10", "classic11", "r_rfm"])
-def test_a_map_given_as_a_table_says_the_same(every_cell, engines, name):
+def test_a_map_given_as_a_table_says_the_same(every_cell, name):
     rules = crm.segmentation.segment_map(name)
     want = crm.segmentation.rfm_segments(every_cell, segment_map=name)
     got = crm.segmentation.rfm_segments(every_cell, segment_map=rules)

@@ -15,12 +15,12 @@ from crmlytics.kpi._definitions import defined
 def average_order_value(
     transactions: IntoDataFrameT,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     precision: int = 2,
     confidence: float = 0.95,
     by: str | Sequence[str] | None = None,
     customer_col: str = "customer_id",
-    order_col: str = "order_id",
+    order_col: str | None = "order_id",
     date_col: str = "date",
     amount_col: str = "amount",
 ) -> IntoDataFrameT:
@@ -43,7 +43,8 @@ def average_order_value(
     by : str or list of str, optional
         Columns to group by: each group is counted as if it were alone.
     customer_col, order_col, date_col, amount_col : str
-        Names of the columns.
+        Names of the columns. With ``order_col=None`` all that a customer buys on one day is one
+        order.
 
     Returns
     -------
@@ -110,12 +111,12 @@ def average_order_value(
 def arpu(
     transactions: IntoDataFrameT,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     precision: int = 2,
     confidence: float = 0.95,
     by: str | Sequence[str] | None = None,
     customer_col: str = "customer_id",
-    order_col: str = "order_id",
+    order_col: str | None = "order_id",
     date_col: str = "date",
     amount_col: str = "amount",
 ) -> IntoDataFrameT:
@@ -137,7 +138,8 @@ def arpu(
     by : str or list of str, optional
         Columns to group by: each group is counted as if it were alone.
     customer_col, order_col, date_col, amount_col : str
-        Names of the columns.
+        Names of the columns. With ``order_col=None`` all that a customer buys on one day is one
+        order.
 
     Returns
     -------

@@ -42,11 +42,11 @@ def kpi_table(
     transactions: IntoFrameT,
     *,
     period: str = "M",
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     precision: int = 2,
     by: str | Sequence[str] | None = None,
     customer_col: str = "customer_id",
-    order_col: str = "order_id",
+    order_col: str | None = "order_id",
     date_col: str = "date",
     amount_col: str = "amount",
 ) -> IntoFrameT:
@@ -71,7 +71,8 @@ def kpi_table(
     by : str or list of str, optional
         Columns to group by: each group is counted as if it were alone, on the calendar of all.
     customer_col, order_col, date_col, amount_col : str
-        Names of the columns.
+        Names of the columns. With ``order_col=None`` all that a customer buys on one day is one
+        order.
 
     Returns
     -------
@@ -135,11 +136,12 @@ def kpi_table(
             "date_col": date_col,
             "amount_col": amount_col,
         },
+        optional=("order_col",),
         by=by,
         lazy=True,
         result=tuple(KPI_SCHEMA),
     )
-    flow = _movements(source, period, as_of)
+    flow = _movements(source, period, as_of, orders=True)
     schema = {**dict.fromkeys(source.by, "id"), **KPI_SCHEMA}
     if flow is None:
         nothing: IntoFrameT = _result.empty(source, schema)
@@ -163,7 +165,7 @@ def growth_accounting(
     events: IntoFrameT,
     *,
     period: str = "M",
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     by: str | Sequence[str] | None = None,
     customer_col: str = "customer_id",
     date_col: str = "date",
@@ -236,7 +238,7 @@ def growth_accounting(
         lazy=True,
         result=tuple(GROWTH_SCHEMA),
     )
-    flow = _movements(source, period, as_of)
+    flow = _movements(source, period, as_of, orders=False)
     schema = {**dict.fromkeys(source.by, "id"), **GROWTH_SCHEMA}
     if flow is None:
         nothing: IntoFrameT = _result.empty(source, schema)
@@ -253,7 +255,7 @@ def _per(top: str, bottom: str) -> nw.Expr:
     return nw.when(whole > 0).then(nw.col(top).cast(nw.Float64) / whole)
 
 
-def _movements(source: _frame.Source, period: str, as_of: Any) -> Any:
+def _movements(source: _frame.Source, period: str, as_of: Any, *, orders: bool) -> Any:
     """Return the flow of customers with dates and what follows from the period before.
 
     None for an empty table, which has no calendar.
@@ -264,7 +266,7 @@ def _movements(source: _frame.Source, period: str, as_of: Any) -> Any:
         return None
     when = _transactions.calendar(source, period, day)
     _checks.cells(when.length, period=period, caller=source.caller)
-    flow = _transactions.period_flow(source, when, day)
+    flow = _transactions.period_flow(source, when, day, orders=orders)
     flow = _lazy.previous(flow, "before", of="active", by=source.by, order_by="period")
     flow = _lazy.running(flow, "customers_to_date", of="new", by=source.by, order_by="period")
     is_first = nw.col("period") == when.first

@@ -50,11 +50,11 @@ def cohort_table(
     period: str = "M",
     value: str = "customers",
     wide: bool = False,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     precision: int = 2,
     by: str | Sequence[str] | None = None,
     customer_col: str = "customer_id",
-    order_col: str = "order_id",
+    order_col: str | None = "order_id",
     date_col: str = "date",
     amount_col: str = "amount",
 ) -> IntoFrameT:
@@ -84,6 +84,7 @@ def cohort_table(
         Columns to group by: each group is counted as if it were alone, on the calendar of all.
     customer_col, order_col, date_col, amount_col : str
         Names of the columns; `order_col` and `amount_col` are needed only for orders and revenue.
+        With ``order_col=None`` all that a customer buys on one day is one order.
 
     Returns
     -------
@@ -149,6 +150,7 @@ def cohort_table(
             "date_col": date_col,
             **({"amount_col": amount_col} if value == "revenue" else {}),
         },
+        optional=("order_col",),
         by=by,
         lazy=True,
         result=tuple(COHORT_SCHEMA),

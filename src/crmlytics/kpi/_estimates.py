@@ -12,7 +12,7 @@ ESTIMATE = {
     "value": "float",
     "lower": "float",
     "upper": "float",
-    "numerator": "float",
+    "numerator": "float",  # int where it counts orders or customers
     "denominator": "int",
 }
 
@@ -29,8 +29,8 @@ def totals(
         if amount is None or (amount == "amount" and amount not in opened.columns):
             del columns["amount_col"]
     source = _frame.read(
-        transactions, caller=caller, argument="transactions", roles=columns, by=by,
-        result=tuple(ESTIMATE),
+        transactions, caller=caller, argument="transactions", roles=columns,
+        optional=("order_col",), by=by, result=tuple(ESTIMATE),
     )  # fmt: skip
     return source, _transactions.totals(source, _frame.as_of(source, as_of))
 
@@ -62,15 +62,16 @@ def estimates(
     bounds: tuple[Floats, Floats],
 ) -> Any:
     """Lay out value, interval, numerator and denominator, one row a group."""
-    top = np.asarray(top, dtype=np.float64)
+    counts = np.asarray(top).dtype.kind == "i"
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(bottom > 0, top / bottom, np.nan)
     table = found.grouped.columns(np.arange(found.grouped.size)) | {
         "value": _result.column(value),
         "lower": _result.column(np.where(np.isnan(value), np.nan, bounds[0])),
         "upper": _result.column(np.where(np.isnan(value), np.nan, bounds[1])),
-        "numerator": _result.column(top),
+        "numerator": np.asarray(top) if counts else _result.column(top),
         "denominator": np.asarray(bottom, dtype=np.int64),
     }
     schema = {**dict.fromkeys(source.by, "id"), **ESTIMATE}
+    schema |= {"numerator": "int"} if counts else {}
     return _result.native(source, pa.table(table), schema, sort_by=source.by)

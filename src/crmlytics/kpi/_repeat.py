@@ -15,11 +15,11 @@ from crmlytics.kpi._definitions import defined
 def repeat_rate(
     transactions: IntoDataFrameT,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     confidence: float = 0.95,
     by: str | Sequence[str] | None = None,
     customer_col: str = "customer_id",
-    order_col: str = "order_id",
+    order_col: str | None = "order_id",
     date_col: str = "date",
     amount_col: str | None = "amount",
 ) -> IntoDataFrameT:
@@ -39,7 +39,8 @@ def repeat_rate(
     by : str or list of str, optional
         Columns to group by: each group is counted as if it were alone.
     customer_col, order_col, date_col : str
-        Names of the columns.
+        Names of the columns. With ``order_col=None`` all that a customer buys on one day is one
+        order.
     amount_col : str or None, default "amount"
         Rows with an amount below 0 are returns and not orders. A table without a column "amount"
         has no returns.
@@ -48,7 +49,7 @@ def repeat_rate(
     -------
     table
         One row (a group), sorted: the columns of `by`, ``value`` (float, 0 to 1), ``lower``,
-        ``upper`` (float), ``numerator`` (float, customers), ``denominator`` (int, customers). The
+        ``upper`` (float), ``numerator`` (int, customers), ``denominator`` (int, customers). The
         value is null where there is no customer.
 
     Raises
@@ -76,7 +77,7 @@ def repeat_rate(
     >>> lines = pd.DataFrame({"customer_id": list("aab"), "order_id": [1, 2, 3], "date": days})
     >>> crm.kpi.repeat_rate(lines)[["value", "numerator", "denominator"]]
        value  numerator  denominator
-    0    0.5        1.0            2
+    0    0.5          1            2
     """
     caller = "repeat_rate"
     level = _checks.confidence(confidence, caller)
@@ -98,11 +99,11 @@ def repeat_rate(
 def purchase_frequency(
     transactions: IntoDataFrameT,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     confidence: float = 0.95,
     by: str | Sequence[str] | None = None,
     customer_col: str = "customer_id",
-    order_col: str = "order_id",
+    order_col: str | None = "order_id",
     date_col: str = "date",
     amount_col: str | None = "amount",
 ) -> IntoDataFrameT:
@@ -121,7 +122,8 @@ def purchase_frequency(
     by : str or list of str, optional
         Columns to group by: each group is counted as if it were alone.
     customer_col, order_col, date_col : str
-        Names of the columns.
+        Names of the columns. With ``order_col=None`` all that a customer buys on one day is one
+        order.
     amount_col : str or None, default "amount"
         Rows with an amount below 0 are returns and not orders. A table without a column "amount"
         has no returns.
@@ -131,7 +133,7 @@ def purchase_frequency(
     table
         One row (a group), sorted: the columns of `by`, ``value`` (float, orders per customer),
         ``lower``, ``upper`` (float, normal interval of the mean over customers; null with fewer
-        than two), ``numerator`` (float, orders), ``denominator`` (int, customers). The value is
+        than two), ``numerator`` (int, orders), ``denominator`` (int, customers). The value is
         null without a customer.
 
     Raises
@@ -159,7 +161,7 @@ def purchase_frequency(
     >>> lines = pd.DataFrame({"customer_id": list("aab"), "order_id": [1, 2, 3], "date": days})
     >>> crm.kpi.purchase_frequency(lines)[["value", "numerator", "denominator"]]
        value  numerator  denominator
-    0    1.5        3.0            2
+    0    1.5          3            2
     """
     caller = "purchase_frequency"
     level = _checks.confidence(confidence, caller)

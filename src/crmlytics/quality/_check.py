@@ -57,7 +57,7 @@ CHECKS = {
 def check_transactions(
     transactions: IntoFrameT,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     customer_col: str = "customer_id",
     order_col: str | None = "order_id",
     date_col: str = "date",

@@ -45,7 +45,7 @@ def build_report(
     interactions: IntoDataFrame | None = None,
     feedback: IntoDataFrame | None = None,
     campaigns: IntoDataFrame | None = None,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     title: str = "Customer report",
     duplicates: str = "keep",
     customer_col: str = "customer_id",

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from narwhals.stable.v2.typing import IntoDataFrame, IntoDataFrameT
 
-from crmlytics import _checks, _frame, _result
+from crmlytics import _checks, _frame, _result, _sentences
 from crmlytics._columns import Floats, Ints
 from crmlytics.errors import ColumnError, DataError, OptionError
 from crmlytics.segmentation._scores import SCORES
@@ -214,7 +214,7 @@ def _parse(given: Any, caller: str) -> Rules:
     opened, _ = _frame.open_table(given, caller=caller, argument="segment_map", lazy=False)
     columns = list(opened.columns)
     if "segment" not in columns:
-        raise ColumnError(_frame.missing(
+        raise ColumnError(_sentences.missing(
             "segment", "segment", columns, caller, "segment_map", "segment_map"
         ))  # fmt: skip
     present = [bound for bound in _BOUNDS if bound in columns]

@@ -87,7 +87,10 @@ def plot_rfm_heatmap(
     texts = [_heat_map.grid(show, counted) for show in (_plot.whole, _plot.compact)]
     named = {"monetary": "mean monetary value", "customers": "customers"}[value]
     drawn = _plot.axes(ax, caller=caller, figsize=(6.4, 4.8))
-    heat = _heat_map.Heat(cells=cells, texts=texts, title=named, show=_plot.compact)
+    # a handful of customers with much money would wash out all others: they share the darkest
+    many = cells[customers >= 0.01 * customers.sum()]
+    top = float(np.nanmax(many)) if np.isfinite(many).any() else None
+    heat = _heat_map.Heat(cells=cells, texts=texts, title=named, show=_plot.compact, top=top)
     mesh = _heat_map.heat_map(drawn, heat)
     left_out = source.n_rows - int(known.sum())
     note = f"\n{_plot.whole(left_out)} without a score left out" if left_out else ""

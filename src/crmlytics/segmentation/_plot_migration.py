@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def plot_migration(
-    migration: IntoDataFrame, *, to_as_of: date | None = None, ax: "Axes | None" = None
+    migration: IntoDataFrame, *, to_as_of: date | str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
     """Draw who moved from which segment to which.
 

@@ -7,7 +7,7 @@ from typing import Any
 from narwhals.stable.v2.typing import IntoDataFrame, IntoFrameT
 
 from crmlytics import _checks, _frame, _result, _transactions
-from crmlytics.errors import OptionError
+from crmlytics.errors import DataError, OptionError
 from crmlytics.segmentation import _maps, _scores
 
 COUNTS = ("orders", "days", "rows")
@@ -25,7 +25,7 @@ RFM_SCHEMA = {
 def rfm_table(
     transactions: IntoFrameT,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     count: str = "orders",
     returns: str = "net",
     precision: int = 2,
@@ -160,7 +160,7 @@ def from_source(
 def rfm(
     transactions: IntoFrameT,
     *,
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     count: str = "orders",
     returns: str = "net",
     precision: int = 2,
@@ -265,11 +265,17 @@ def rfm(
             f"rfm: segment_map={rules.named!r} is made for scores from 1 to 5, and bins is {bins}. "
             "Keep bins=5, or hand over a map of your own."
         )
+    _checks.flag(collect, name="collect", caller="rfm")
     source = read_lines(
         transactions, caller="rfm", count=count, customer_col=customer_col,
         order_col=order_col, date_col=date_col, amount_col=amount_col,
-        lazy=_checks.flag(collect, name="collect", caller="rfm"),
     )  # fmt: skip
+    if source.lazy and not collect:
+        way = ".pl() or .arrow()" if source.kind == "DuckDB relation" else ".collect()"
+        raise DataError(
+            f"rfm: transactions is a {source.kind}, and scores need the numbers of all customers "
+            f"here. Reduce it in its own engine with collect=True, or call {way} on it."
+        )
     table = from_source(source, as_of=as_of, count=count, returns=returns, precision=precision)
     if source.lazy:
         table = _result.collected(table, customer_col)
