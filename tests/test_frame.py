@@ -178,6 +178,8 @@ def test_column_names_that_are_not_text():
 @pytest.mark.parametrize("name", [None, 3, ["amount"]])
 def test_a_role_is_the_name_of_a_column(role, name):
     for function in (rfm, crm.kpi.kpi_table, crm.kpi.arpu):
+        if function is not rfm and name is None and role == "order_col":
+            continue  # tables without an order id: a customer's day is an order
         with pytest.raises(OptionError, match=rf"^{function.__name__}: {role} must be the name of"):
             function(frame(), **{role: name})
 
