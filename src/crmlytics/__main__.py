@@ -10,20 +10,16 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from crmlytics.errors import CrmlyticsError, CrmlyticsWarning, DataError, OptionError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from crmlytics.errors import CrmlyticsError, CrmlyticsWarning, OptionError
 
 # command -> room, function: one table in, one table out
 COMMANDS = {
     "rfm": ("crmlytics.segmentation", "rfm"),
     "kpi": ("crmlytics.kpi", "kpi_table"),
 }
+_IDS = ("customer_col", "order_col", "product_col")
 _TABLES = ("cuts", "segment_map")  # options that may name a file with a table
 _NOT_HERE = ("collect",)  # options that make no sense for files
 _REPORT_TABLES = ("customers", "products", "interactions", "feedback", "campaigns")
@@ -62,9 +58,15 @@ def _parser() -> argparse.ArgumentParser:
                              help="csv or parquet; - for csv on standard output")  # fmt: skip
         command.add_argument("--on-bad", choices=("raise", "drop"), default="raise",
                              help="unusable rows: refuse, or drop and count")  # fmt: skip
+        _add_date_format(command)
         _add_options(command, function)
         command.set_defaults(run=_run, command=name)
     return parser
+
+
+def _add_date_format(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--date-format", metavar="FORM", default=None,
+                         help="of dates as text, such as %%d/%%m/%%Y; default ISO")  # fmt: skip
 
 
 def _function(command: str) -> Callable[..., Any]:
@@ -96,6 +98,7 @@ def _add_report(commands: Any) -> None:
         command.add_argument(f"--{name}", metavar="FILE", help="csv or parquet")
     command.add_argument("--out", dest="out_dir", default="report", metavar="DIR")
     command.add_argument("--as-of", metavar="DAY", help="default: the last date of the data")
+    _add_date_format(command)
     command.add_argument("--title", default=None)
     command.add_argument("--duplicates", choices=("keep", "drop"), default="keep")
     for role in ("customer_col", "order_col", "date_col", "amount_col"):
@@ -105,17 +108,26 @@ def _add_report(commands: Any) -> None:
 
 
 def _report(options: dict[str, Any]) -> None:
+    from crmlytics import _files
     from crmlytics.report import _build, _inputs
 
+    ids = (options["customer_col"], options["order_col"])
     title = options["title"]
     if options["demo"]:
         transactions, others = _demo()
         title = title or "The Complete Journey: a year of a grocery chain"
     else:
-        transactions = _read(options["transactions"], "report", "--transactions")
+        transactions = _files.read(
+            options["transactions"], caller="report", option="--transactions", ids=ids
+        )
+        transactions = _files.parse_dates(
+            transactions, options["date_col"], caller="report", form=options["date_format"],
+            on_bad="drop",
+        )  # fmt: skip
         others = {
-            name: _read(options[name], "report", f"--{name}") if options[name] else None
+            name: _files.read(options[name], caller="report", option=f"--{name}", ids=ids)
             for name in _REPORT_TABLES
+            if options[name]
         }
     made, headlines = _build.write_report(
         transactions,
@@ -146,18 +158,22 @@ def _demo() -> tuple[Any, dict[str, Any]]:
 
 
 def _run(options: dict[str, Any]) -> None:
+    from crmlytics import _files
     from crmlytics.quality import clean_transactions
 
     command, on_bad = options.pop("command"), options.pop("on_bad")
     source, target = options.pop("source"), options.pop("target")
+    form = options.pop("date_format")
     function = _function(command)
-    table = _read(source, command, "--in")
     named = _column_names(function, options)
-    table = _dates(table, named["date_col"], command, on_bad)
+    by = str(options["by"]).split(",") if options.get("by") else []
+    ids = (*(name for role, name in named.items() if role in _IDS), *by)
+    table = _files.read(source, caller=command, option="--in", ids=ids)
+    table = _files.parse_dates(table, named["date_col"], caller=command, form=form, on_bad=on_bad)
     if on_bad == "drop":
         table = clean_transactions(table, returns="keep", duplicates="keep", on_bad="drop", **named)
     given = {name: _value(name, value, command, function) for name, value in options.items()}
-    _write(function(table, **given), target, command)
+    _files.write(function(table, **given), target, caller=command)
 
 
 def _column_names(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -166,87 +182,33 @@ def _column_names(function: Callable[..., Any], options: dict[str, Any]) -> dict
     return {role: options.get(role, parameters[role].default) for role in roles}
 
 
-def _dates(table: "pd.DataFrame", column: str, command: str, on_bad: str) -> "pd.DataFrame":
-    """Parse dates that a csv file holds as text; without `on_bad` all of them must parse."""
-    import pandas as pd
-
-    if column not in table.columns or not pd.api.types.is_string_dtype(table[column]):
-        return table
-    parsed = pd.to_datetime(table[column], format="ISO8601", errors="coerce")
-    bad = table[column][parsed.isna() & table[column].notna()]
-    if len(bad) and on_bad == "raise":
-        raise DataError(
-            f"{command}: {len(bad)} of {len(table)} values of {column!r} (--date-col) are no ISO "
-            f"dates, such as {bad.iloc[0]!r}. Write them as 2026-03-31, or use --on-bad drop."
-        )
-    return table.assign(**{column: parsed}) if not len(bad) else table
-
-
 def _value(name: str, value: Any, command: str, function: Callable[..., Any]) -> Any:
     """Turn the words of an option into what the function takes."""
+    from crmlytics import _files
+
     if not isinstance(value, str):
         return value
-    if name in _TABLES and value.endswith((".csv", ".parquet")):
-        return _read(value, command, f"--{name.replace('_', '-')}")
+    flag = f"--{name.replace('_', '-')}"
+    if name in _TABLES and value.lower().endswith(_files.ENDINGS):
+        return _files.read(value, caller=command, option=flag)
     default = inspect.signature(function).parameters[name].default
     if name == "weights" or (name == "bins" and "," in value):
-        return [_number(part, name, command) for part in value.split(",")]
-    if isinstance(default, int):
-        return int(_number(value, name, command))
+        return [_number(part, float, flag, command) for part in value.split(",")]
+    if isinstance(default, (int, float)):
+        return _number(value, type(default), flag, command)
     if name == "by":
         return value.split(",")
+    if name == "order_col" and value == "":
+        return None  # orders have no id
     return value
 
 
-def _number(value: str, name: str, command: str) -> float:
+def _number(value: str, kind: Any, flag: str, command: str) -> Any:
     try:
-        return float(value)
+        return kind(value)
     except ValueError:
-        raise OptionError(
-            f"{command}: --{name.replace('_', '-')} must be a number; got {value!r}."
-        ) from None
-
-
-def _read(path: str, command: str, option: str) -> "pd.DataFrame":
-    """Read a csv or parquet file, or csv on standard input."""
-    import pandas as pd
-    import pyarrow as pa
-
-    try:
-        if path == "-":
-            return pd.read_csv(BytesIO(sys.stdin.buffer.read()))
-        if path.endswith(".parquet"):
-            return pd.read_parquet(path)
-        return pd.read_csv(path)
-    except FileNotFoundError:
-        raise DataError(f"{command}: no file {path!r} ({option}). Check the path.") from None
-    except (OSError, ValueError, pa.ArrowException) as error:
-        words = str(error).strip().splitlines()
-        raise DataError(
-            f"{command}: cannot read {path!r} ({option}) as "
-            f"{'parquet' if path.endswith('.parquet') else 'csv'}: "
-            f"{words[0] if words else type(error).__name__}. Hand over a csv or parquet file."
-        ) from error
-
-
-def _write(table: "pd.DataFrame", path: str, command: str) -> None:
-    """Write beside, then rename, so that no half file is left."""
-    if path == "-":
-        sys.stdout.write(table.to_csv(index=False))
-        return
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.part")
-    try:
-        if target.suffix == ".parquet":
-            table.to_parquet(beside, index=False)
-        else:
-            table.to_csv(beside, index=False, encoding="utf-8")
-        beside.replace(target)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise DataError(
-            f"{command}: cannot write {path!r} (--out): {error.strerror}. Choose another place."
-        ) from error
+        wanted = "a whole number" if kind is int else "a number"
+        raise OptionError(f"{command}: {flag} must be {wanted}; got {value!r}.") from None
 
 
 if __name__ == "__main__":

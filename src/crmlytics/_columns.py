@@ -23,6 +23,8 @@ _PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_00
 # A table of codes up to this many times longer than the column is cheaper than hashing the ids.
 _DENSE = 4
 _MANY = 10_000  # rows from which on a look for runs pays
+# Amounts beyond this are taken for infinite: any number of smaller ones can be added.
+ENDLESS = 1e290
 _NAT = np.iinfo(np.int64).min
 
 
@@ -115,6 +117,8 @@ def null_mask(series: nw.Series[Any]) -> Bools:
 def numbers(series: nw.Series[Any]) -> Floats:
     """Return a column of numbers as float64, NaN where unknown; a view where that is possible."""
     native = series.to_native()
+    if is_object(series):  # pd.NA and None are no floats
+        native = native.where(native.notna(), np.nan)
     if _numpy_backed(native):
         return np.asarray(native.to_numpy(), dtype=np.float64)
     values = series.to_arrow().cast(pa.float64())
@@ -236,6 +240,12 @@ def keys(series: nw.Series[Any]) -> Keys:
     whole = integers(series)
     if whole is not None:
         return _integer_keys(series, whole)
+    if series.dtype.is_float():
+        import pandas as pd
+
+        # 0.0 and -0.0 are one id
+        codes, uniques = pd.factorize(numbers(series) + 0.0, use_na_sentinel=False)
+        return Keys(codes, len(uniques), series)
     native = series.to_native()
     if series.implementation.is_pandas():
         dtype = native.dtype

@@ -281,9 +281,10 @@ def _check_column(source: Source, role: str, option: str) -> None:
         if nulls:
             raise DataError(_sentences.nulls(source, role, option, nulls))
     if kind == "number":
-        # a finite sum rules infinities out in half the time
-        values = source.numbers(role)
-        infinite = 0 if np.isfinite(source.total(role)) else int(np.isinf(values).sum())
+        # a sum that is a number rules infinities out in half the time
+        infinite = 0
+        if not abs(source.total(role)) < _columns.ENDLESS:
+            infinite = int((np.abs(source.numbers(role)) > _columns.ENDLESS).sum())
         if infinite:
             raise DataError(_sentences.infinite(source, where, infinite))
 
@@ -305,7 +306,7 @@ def _lazy_source(source: Source, options: dict[str, str]) -> Source:
     table = _lazy.by_role(source.table, source.names, kinds)
     source = Source(
         source.native, source.kind, source.caller, source.argument, source.names, table,
-        _lazy.facts(table, kinds),
+        _facts(source, table, kinds),
     )  # fmt: skip
     for role, option in options.items():
         where = f"column {source.names[role]!r} ({option})"
@@ -318,6 +319,16 @@ def _lazy_source(source: Source, options: dict[str, str]) -> Source:
                 _sentences.infinite(source, where, int(source.facts[f"{role} infinite"]))
             )
     return source
+
+
+def _facts(source: Source, table: Any, kinds: dict[str, str]) -> dict[str, Any]:
+    try:
+        return _lazy.facts(table, kinds)
+    except (OverflowError, ValueError) as error:  # DuckDB's infinity, or years of five digits
+        raise DataError(
+            f"{source.caller}: {source.argument} holds dates outside the years 1 to 9999. "
+            "Filter them out first."
+        ) from error
 
 
 def as_of(source: Source, given: Any, *, role: str = "date") -> int:

@@ -34,10 +34,7 @@ def groups(source: Source, seen: Bools | None) -> Groups:
     """Encode the columns of `by` together, one code for each combination among the rows seen."""
     if not source.by:
         return Groups(None, 1, {})
-    codes: Any = np.zeros(source.n_rows, dtype=np.int64)
-    for role in source.by:
-        keys = source.keys(role)
-        _, codes = np.unique(codes * max(keys.size, 1) + keys.codes, return_inverse=True)
+    codes: Any = rows_together(source, source.by)
     if seen is None:
         rows = np.unique(codes, return_index=True)[1]
     else:
@@ -46,3 +43,12 @@ def groups(source: Source, seen: Bools | None) -> Groups:
         rows, codes = places[first], np.searchsorted(used, codes)
     names = {role: _result.ids(source.column(role)[rows]) for role in source.by}
     return Groups(codes, len(rows), names)
+
+
+def rows_together(source: Source, roles: list[str]) -> Any:
+    """Encode several columns together: equal rows have equal codes, from 0 without gaps."""
+    codes: Any = np.zeros(source.n_rows, dtype=np.int64)
+    for role in roles:
+        keys = source.keys(role)
+        _, codes = np.unique(codes * max(keys.size, 1) + keys.codes, return_inverse=True)
+    return codes

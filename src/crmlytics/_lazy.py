@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from crmlytics._checks import EPOCH_ORDINAL
-from crmlytics._columns import dtype_family
+from crmlytics._columns import ENDLESS, dtype_family
 from crmlytics.errors import OptionError
 
 Lazy = nw.LazyFrame[Any]
@@ -31,7 +31,7 @@ def by_role(table: Lazy, names: Mapping[str, str], kinds: Mapping[str, str]) -> 
         if kinds[role] == "number":
             column = column.cast(nw.Float64)
         if kinds[role] == "number" or dtype.is_float():
-            column = nw.when(~column.is_nan()).then(column)
+            column = nw.when(~column.is_nan()).then(column + 0.0)  # 0.0 and -0.0 are one id
         if kinds[role] == "date":
             if dtype_family(dtype) == "aware date":
                 column = column.dt.replace_time_zone(None)
@@ -49,7 +49,7 @@ def facts(table: Lazy, kinds: Mapping[str, str]) -> dict[str, Any]:
         if kind in {"id", "date"}:
             flags.append(column.is_null().cast(nw.Int64).alias(f"{role} nulls"))
         if kind == "number":
-            infinite = ~column.is_finite() & ~column.is_null()
+            infinite = (column > ENDLESS) | (column < -ENDLESS)
             flags.append(infinite.cast(nw.Int64).alias(f"{role} infinite"))
             flags.append((column < 0).cast(nw.Int64).alias(f"{role} negative"))
     marked = table.with_columns(*flags)

@@ -71,5 +71,6 @@ def infinite(source: Table, where: str, count: int) -> str:
     """Write the sentence for amounts without end."""
     return (
         f"{source.caller}: {count} of {source.n_rows} values of {where.removeprefix('column ')} "
-        "are infinite. Replace them by null where they are unknown, or drop the rows."
+        "are infinite (or beyond 1e290). Replace them by null where they are unknown, or drop the "
+        "rows."
     )

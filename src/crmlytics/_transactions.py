@@ -19,29 +19,38 @@ from crmlytics._frame import Source
 from crmlytics._groups import Groups, groups
 from crmlytics._result import Reduced
 
-# Sums of many floats differ in the last bits with the order of rows; this far below a half cent
+# Sums of many floats differ in the last bits with the order of rows; this far below a half unit
 # they count as the half, so that no order of rows and no engine rounds another way.
-_NOISE = 1e-6
+_NOISE, _NOISE_SHARE = 1e-9, 1e-13
+_ALL_WHOLE = 2.0**51  # floats from here on have no halves left to round
 
 
 def money(sums: Any, precision: int) -> Any:
     """Round sums of money to whole units of 10**-precision, halves up, and divide back once."""
     scale = 10.0**precision
-    return np.floor(sums * scale + (0.5 + _NOISE)) / scale
+    units = sums * scale
+    noise = np.abs(units) * _NOISE_SHARE + _NOISE
+    rounded = np.floor(units + (noise + 0.5)) / scale
+    return np.where(np.abs(units) < _ALL_WHOLE, rounded, sums)
 
 
 def money_expression(column: str, precision: int) -> nw.Expr:
     """Return :func:`money` for a column of a lazy table."""
     scale = 10.0**precision
-    units = (nw.col(column) * scale + (0.5 + _NOISE)).floor()
+    units = nw.col(column) * scale
+    size = nw.when(units < 0).then(-units).otherwise(units)
+    whole = (units + (size * _NOISE_SHARE + _NOISE + 0.5)).floor()
     # Polars multiplies by the reciprocal of a constant, a last bit beside the quotient elsewhere
-    return units / (units * 0.0 + scale)
+    rounded = whole / (whole * 0.0 + scale)
+    return nw.when(size < _ALL_WHOLE).then(rounded).otherwise(nw.col(column))
 
 
 def seen(source: Source, day: int) -> Any:
     """Return the rows of a lazy source up to the end of a day, dates cut to days."""
-    end = np.datetime64(day + 1, "D").astype("M8[us]").item()
-    table = source.table.filter(nw.col("date") < nw.lit(end))
+    table = source.table
+    if day < source.days("date")[1]:
+        end = np.datetime64(day + 1, "D").astype("M8[us]").item()
+        table = table.filter(nw.col("date") < nw.lit(end))
     return table.with_columns(nw.col("date").dt.truncate("1d"))
 
 

@@ -2,11 +2,12 @@
 
 from crmlytics.kpi._averages import arpu, average_order_value
 from crmlytics.kpi._business import growth_accounting, kpi_table
-from crmlytics.kpi._cohorts import cohort_table, retention_curve
+from crmlytics.kpi._cohorts import cohort_table
 from crmlytics.kpi._definitions import kpi_definitions
 from crmlytics.kpi._plot import plot_growth, plot_kpis
 from crmlytics.kpi._plot_cohorts import plot_cohorts, plot_retention
 from crmlytics.kpi._repeat import purchase_frequency, repeat_rate
+from crmlytics.kpi._retention import retention_curve
 
 __all__ = [
     "arpu",

@@ -7,19 +7,17 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
-from narwhals.stable.v2.typing import IntoDataFrameT, IntoFrameT
+from narwhals.stable.v2.typing import IntoFrameT
 
 from crmlytics import (
     _checks,
     _frame,
-    _groups,
-    _intervals,
     _lazy,
     _periods,
     _result,
     _transactions,
 )
-from crmlytics.errors import DataError, OptionError
+from crmlytics.errors import OptionError
 from crmlytics.kpi._definitions import defined
 
 VALUES = ("customers", "revenue", "orders")
@@ -29,16 +27,6 @@ COHORT_SCHEMA = {
     "size": "int",
     "value": "float",
     "rate": "float",
-    "complete": "bool",
-}
-CURVE_SCHEMA = {
-    "age": "int",
-    "customers": "int",
-    "at_risk": "int",
-    "rate": "float",
-    "lower": "float",
-    "upper": "float",
-    "n_cohorts": "int",
     "complete": "bool",
 }
 
@@ -234,118 +222,3 @@ def _wide(source: _frame.Source, cells: pa.Table, order: list[str]) -> Any:
     schema = {**dict.fromkeys(source.by, "id"), "cohort": "date", "size": "int"}
     schema |= dict.fromkeys(map(str, range(ages)), "float")
     return _result.native(source, table, schema)
-
-
-@defined
-def retention_curve(
-    cohorts: IntoDataFrameT,
-    *,
-    unfinished: str = "keep",
-    confidence: float = 0.95,
-    by: str | Sequence[str] | None = None,
-) -> IntoDataFrameT:
-    """Share of customers still active at each age, over all cohorts observed at that age.
-
-    ``rate(k) = sum of active customers / sum of cohort sizes``, numerator and denominator from the
-    same cohorts: those whose age k has been observed. Cohorts where nobody was active count,
-    cells not yet observable do not.
-
-    Parameters
-    ----------
-    cohorts : table
-        As `cohort_table` makes it with ``value="customers"``.
-    unfinished : {"keep", "drop"}, default "keep"
-        Whether cells in a period that was not over enter; they are too low, and every age has
-        one such cell. They are marked in ``complete``.
-    confidence : float, default 0.95
-        Level of the interval, between 0 and 1.
-    by : str or list of str, optional
-        Columns the cohorts were grouped by.
-
-    Returns
-    -------
-    table
-        One row a group and age, sorted: the columns of `by`, ``age`` (int, periods),
-        ``customers`` (int; active), ``at_risk`` (int; of the cohorts observed), ``rate`` (float, 0
-        to 1; null where no cohort was observed), ``lower``, ``upper`` (float, Wilson),
-        ``n_cohorts`` (int), ``complete`` (bool; False where an unfinished period entered).
-
-    Raises
-    ------
-    ColumnError
-        If a column of the cohort table is missing or of a wrong type.
-    DataError
-        If the table follows something else than customers.
-    OptionError
-        If an option has a value outside what it allows.
-
-    See Also
-    --------
-    cohort_table : makes the cohorts.
-
-    References
-    ----------
-    Fader and Hardie (2007), How to project customer retention, Journal of Interactive Marketing
-    21, p. 76. Wilson (1927), Probable inference, JASA 22, p. 209.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> import crmlytics as crm
-    >>> lines = pd.DataFrame(
-    ...     {
-    ...         "customer_id": ["a", "b", "c", "a"],
-    ...         "date": pd.to_datetime(["2026-01-02", "2026-01-09", "2026-02-09", "2026-02-28"]),
-    ...     }
-    ... )
-    >>> curve = crm.kpi.retention_curve(crm.kpi.cohort_table(lines))
-    >>> curve[["age", "customers", "at_risk", "rate", "n_cohorts"]]
-       age  customers  at_risk  rate  n_cohorts
-    0    0          3        3   1.0          2
-    1    1          1        2   0.5          1
-    """
-    caller = "retention_curve"
-    _checks.choice(unfinished, ("keep", "drop"), name="unfinished", caller=caller)
-    level = _checks.confidence(confidence, caller)
-    source = _frame.read(
-        cohorts, caller=caller, argument="cohorts", by=by, maker="cohort_table",
-        roles={name: name for name in ("age", "size", "value", "complete")},
-        result=tuple(CURVE_SCHEMA),
-    )  # fmt: skip
-    size, value = source.numbers("size"), source.numbers("value")
-    if (value > size).any() or (value != np.floor(value))[~np.isnan(value)].any():
-        raise DataError(
-            f"{caller}: value in cohorts is not a number of customers. "
-            "Make the table with cohort_table(..., value='customers')."
-        )
-    finished = np.asarray(source.column("complete").to_numpy(), dtype=bool)
-    entered = ~np.isnan(value) & (finished if unfinished == "drop" else True)
-    grouped = _groups.groups(source, None)
-    ages = source.numbers("age").astype(np.int64)
-    n_ages = int(ages.max(initial=-1)) + 1
-    codes = ages if grouped.codes is None else grouped.codes * n_ages + ages
-    slots = grouped.size * n_ages
-    there = np.flatnonzero(np.bincount(codes, minlength=slots))
-    tally = {
-        "customers": np.bincount(codes[entered], value[entered], slots)[there],
-        "at_risk": np.bincount(codes[entered], size[entered], slots)[there],
-        "n_cohorts": np.bincount(codes[entered], minlength=slots)[there],
-    }
-    columns = {name: counts.astype(np.int64) for name, counts in tally.items()}
-    unsure = np.bincount(codes[entered & ~finished], minlength=slots)[there]
-    with np.errstate(invalid="ignore"):
-        rate = tally["customers"] / tally["at_risk"]
-    lower, upper = _intervals.wilson(tally["customers"], tally["at_risk"], level)
-    estimates = {"rate": rate, "lower": lower, "upper": upper}
-    reduced = {
-        **grouped.columns(there // max(n_ages, 1)),
-        "age": there % max(n_ages, 1),
-        **columns,
-        **{name: _result.column(values) for name, values in estimates.items()},
-        "complete": unsure == 0,
-    }
-    schema = {**dict.fromkeys(source.by, "id"), **CURVE_SCHEMA}
-    answer: IntoDataFrameT = _result.native(
-        source, pa.table(reduced), schema, sort_by=[*source.by, "age"]
-    )
-    return answer

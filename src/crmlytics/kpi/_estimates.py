@@ -18,10 +18,16 @@ ESTIMATE = {
 
 
 def totals(
-    transactions: Any, caller: str, *, as_of: Any, by: Any, **columns: str | None
+    transactions: Any,
+    caller: str,
+    *,
+    as_of: Any,
+    by: Any,
+    needs_amounts: bool = True,
+    **columns: str | None,
 ) -> tuple[_frame.Source, _transactions.Totals]:
     """Read lines at the door and add them up by customer and group."""
-    if caller in {"repeat_rate", "purchase_frequency"}:  # these can do without amounts
+    if not needs_amounts:
         opened, _ = _frame.open_table(
             transactions, caller=caller, argument="transactions", lazy=False
         )
@@ -45,12 +51,14 @@ def ratio(
     level: float,
 ) -> Any:
     """Divide totals of groups, with the delta method's interval over customers."""
-    size = found.grouped.size
-    bounds = _intervals.ratio_of_sums(*by_customer, found.group, size, level)
-    half = (bounds[1] - bounds[0]) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.where(np.isnan(top), np.nan, top / bottom)
+    lower, upper = _intervals.ratio_of_sums(*by_customer, found.group, found.grouped.size, level)
+    half, value = (upper - lower) / 2, _divide(top, bottom)
     return estimates(source, found, top, bottom, bounds=(value - half, value + half))
+
+
+def _divide(top: Any, bottom: Any) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.asarray(bottom) > 0, top / bottom, np.nan)
 
 
 def estimates(
@@ -63,8 +71,7 @@ def estimates(
 ) -> Any:
     """Lay out value, interval, numerator and denominator, one row a group."""
     counts = np.asarray(top).dtype.kind == "i"
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.where(bottom > 0, top / bottom, np.nan)
+    value = _divide(top, bottom)
     table = found.grouped.columns(np.arange(found.grouped.size)) | {
         "value": _result.column(value),
         "lower": _result.column(np.where(np.isnan(value), np.nan, bounds[0])),

@@ -83,7 +83,7 @@ def repeat_rate(
     level = _checks.confidence(confidence, caller)
     source, found = _estimates.totals(
         transactions, caller, as_of=as_of, by=by, customer_col=customer_col,
-        order_col=order_col, date_col=date_col, amount_col=amount_col,
+        order_col=order_col, date_col=date_col, amount_col=amount_col, needs_amounts=False,
     )  # fmt: skip
     size = found.grouped.size
     customers = np.bincount(found.group, minlength=size)
@@ -167,7 +167,7 @@ def purchase_frequency(
     level = _checks.confidence(confidence, caller)
     source, found = _estimates.totals(
         transactions, caller, as_of=as_of, by=by, customer_col=customer_col,
-        order_col=order_col, date_col=date_col, amount_col=amount_col,
+        order_col=order_col, date_col=date_col, amount_col=amount_col, needs_amounts=False,
     )  # fmt: skip
     customers = np.bincount(found.group, minlength=found.grouped.size)
     each = np.ones(len(found.group), dtype=np.int64)

@@ -303,6 +303,8 @@ def _netted(source: Source, rows: _Rows, precision: int) -> tuple[_Rows, str]:
     looked_at = {names[role] for role in names if role != "order"}
     others = sorted(set(table.columns) - looked_at - {names.get("order")})
     others += [names["order"]] if "order" in names else []
+    # last, the amounts to the last digit and the signs of quantities, which netting does not see
+    others += [names[role] for role in ("amount", "quantity") if role in names]
 
     def ranks(places: Ints) -> list[Any]:
         tied = [_loose.ranks(table[name][places]) for name in others]

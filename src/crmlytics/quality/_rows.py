@@ -105,8 +105,8 @@ def id_columns(role: str, column: nw.Expr, dtype: Any) -> dict[str, nw.Expr]:
         text = column.cast(nw.String)
         column = nw.when(text.str.strip_chars(_loose.SPACES).str.len_chars() > 0).then(text)
     odd = family not in _loose.ID_FAMILIES
-    if odd:
-        column = column.cast(nw.String)
+    if odd:  # lists and the like are marked; not every engine can write them as text
+        column = nw.when(~column.is_null()).then(nw.lit(str(dtype)))
     mark = ~column.is_null() if odd else nw.lit(value=False)
     return {role: column, f"{role}_null": column.is_null(), f"{role}_odd": mark}
 
@@ -135,7 +135,8 @@ def _amount_columns(role: str, column: nw.Expr, dtype: Any) -> dict[str, nw.Expr
         plain = nw.when(known).then(text).str.strip_chars("+")
         return {role: plain.cast(nw.Float64), **_marks(role, text, known, text)}
     nothing = nw.lit(None, dtype=nw.Float64)
-    return {role: nothing, **_marks(role, column, nw.lit(value=False), column.cast(nw.String))}
+    shown = nw.when(~column.is_null()).then(nw.lit(str(dtype)))
+    return {role: nothing, **_marks(role, column, nw.lit(value=False), shown)}
 
 
 def _date_columns(column: nw.Expr, dtype: Any, *, dated: bool) -> dict[str, nw.Expr]:

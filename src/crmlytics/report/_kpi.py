@@ -84,7 +84,7 @@ def _known(count: Any) -> Any:
 
 def _headlines(table: "pd.DataFrame", word: str, period: str) -> tuple[str, ...]:
     over = table[table["complete"]]
-    if len(over) < 2:
+    if len(over) < 2 or not over.iloc[-1]["orders"]:
         return ()
     before, last = over.iloc[-2], over.iloc[-1]
     change = last["revenue"] / before["revenue"] - 1 if before["revenue"] else float("nan")
@@ -146,7 +146,7 @@ def _came_back(table: "pd.DataFrame", word: str, period: str) -> tuple[str, ...]
     """Say how many bought again at age 1, without the first cohort, which holds old customers."""
     first = table["cohort"].min()
     curve = kpi.retention_curve(table[table["cohort"] > first], unfinished="drop")
-    known = curve[(curve["age"] == 1) & (curve["at_risk"] > 0)]
+    known = curve[(curve["age"] == 1) & (curve["at_risk"] > 1)]
     if not len(known):
         return ()
     row = known.iloc[0]

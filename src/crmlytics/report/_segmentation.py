@@ -42,10 +42,13 @@ def section(inputs: Inputs) -> Section:
             f"{_page.percent(best['monetary'].sum() / total)} of revenue."
         )
     urgent = customers[customers["segment"].isin(list(_URGENT))]
-    headlines.append(
-        f"{len(urgent):,} good customers have gone quiet (cant_lose, at_risk); they have brought "
-        f"{_page.money(urgent['monetary'].sum())}. The first {len(actions)} are in actions.csv."
-    )
+    if len(actions):
+        headlines.append(
+            f"{len(urgent):,} good customers have gone quiet (cant_lose, at_risk); they have "
+            f"brought {_page.money(urgent['monetary'].sum())}. "
+            f"{'The first' if len(urgent) > len(actions) else 'All'} {len(actions)} are in "
+            "actions.csv."
+        )
     return Section(
         "segments", "Who the customers are", body, headlines=tuple(headlines),
         customers=customers, actions=actions,

@@ -37,9 +37,13 @@ class Cuts:
     points: dict[str, dict[Cell, Floats]]
     closed: str  # the side of each interval that belongs to it: "right" or "left"
 
+    def classes(self, dimension: str) -> set[int]:
+        """Return the numbers of classes that a dimension is cut into."""
+        return {len(cut) + 1 for cut in self.points[dimension].values()}
+
     @property
     def most_bins(self) -> int:
-        return max(len(cut) + 1 for cells in self.points.values() for cut in cells.values())
+        return max(max(self.classes(dimension)) for dimension in self.points)
 
 
 def rfm_cuts(

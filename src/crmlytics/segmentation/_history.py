@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 from narwhals.stable.v2.typing import IntoDataFrame, IntoDataFrameT
 
-from crmlytics import _checks, _frame, _periods, _result, _transactions
-from crmlytics._columns import Ints
+from crmlytics import _checks, _columns, _frame, _periods, _result, _transactions
+from crmlytics._columns import Floats, Ints
 from crmlytics.errors import DataError, NotEnoughDataError
 from crmlytics.segmentation import _cuts, _maps, _rfm, _scores
 
@@ -119,6 +120,7 @@ def rfm_history(
     source = _rfm.read_lines(
         transactions, caller=caller, count=count, customer_col=customer_col,
         order_col=order_col, date_col=date_col, amount_col=amount_col, lazy=False,
+        result=(*_rfm.RFM_SCHEMA, *_scores.SCORES, "segment", "as_of"),
     )  # fmt: skip
     _checks.choice(returns, _rfm.RETURNS, name="returns", caller=caller)
     kept: Any = None
@@ -132,10 +134,17 @@ def rfm_history(
         reduced = _transactions.per_customer(
             source, day, count=count, returns=returns, precision=2, warn=day == days[-1]
         )
-        scored, used = _scored(reduced, kept, bins, caller)
-        parts.append(_named(scored, rules, day, caller))
+        if not len(reduced):  # nobody had bought by then
+            continue
+        used = kept or _cuts_of(reduced, bins, day, caller)
+        _scores.check_bins(rules, used, caller)
+        parts.append(_named(_scored(reduced, used, caller), rules, day, caller))
         if cuts == "first":
             kept = used
+    if not parts:
+        raise NotEnoughDataError(
+            f"{caller}: nobody had bought by {_checks.iso(days[-1])}. Take a longer period."
+        )
     schema = {
         "as_of": "date",
         "customer": "id",
@@ -165,14 +174,27 @@ def _last_days(source: _frame.Source, every: str, start: Any, as_of: Any) -> lis
     return [int(end) for end in ends]
 
 
-def _scored(reduced: pa.Table, kept: Any, bins: Any, caller: str) -> tuple[pa.Table, Any]:
-    values = {
+def _cuts_of(reduced: pa.Table, bins: Any, day: int, caller: str) -> _cuts.Cuts:
+    if reduced["monetary"].null_count == len(reduced):
+        raise NotEnoughDataError(
+            f"{caller}: no customer has a known monetary on {_checks.iso(day)}, so there is "
+            "nothing to cut. Choose a later start, or hand over cuts=."
+        )
+    values = _values(reduced)
+    return _cuts.make(values, bins, rule="quantile", scheme="independent", caller=caller)
+
+
+def _values(reduced: pa.Table) -> dict[str, Floats]:
+    return {
         name: np.asarray(reduced[name].to_numpy(), dtype=np.float64) for name in _cuts.DIMENSIONS
     }
-    cuts = kept or _cuts.make(values, bins, rule="quantile", scheme="independent", caller=caller)
-    for name, scores in zip(_scores.SCORES, _scores.apply(values, cuts, caller), strict=True):
+
+
+def _scored(reduced: pa.Table, cuts: _cuts.Cuts, caller: str) -> pa.Table:
+    scored = _scores.apply(_values(reduced), cuts, caller)
+    for name, scores in zip(_scores.SCORES, scored, strict=True):
         reduced = reduced.append_column(name, _result.column(scores))
-    return reduced, cuts
+    return reduced
 
 
 def _named(scored: pa.Table, rules: Any, day: int, caller: str) -> pa.Table:
@@ -205,13 +227,14 @@ def segment_migration(
         What ``share`` is a share of: the customers of the row's segment before, of its segment
         after, or all.
     customer_col, segment_col : str
-        Names of the columns.
+        Names of the columns; a null segment is called "unknown".
 
     Returns
     -------
     table
         One row for each pair of segments that occurs, sorted: ``from_as_of`` and ``to_as_of``
-        (timestamp; null where the tables have no ``as_of``), ``from_segment``, ``to_segment``
+        (timestamp; null where a table
+        has no ``as_of`` or several), ``from_segment``, ``to_segment``
         (str), ``customers`` (int), ``share`` (float, 0 to 1).
 
     Raises
@@ -254,10 +277,32 @@ def segment_migration(
         source = _frame.read(before, caller=caller, argument="before", roles=roles)
         later = _frame.read(after, caller=caller, argument="after", roles=roles)
         _frame.same_library(source, later)
-        steps = [_Step(None, None, _members(source), _members(later))]
+        _same_kind_of_ids(source, later)
+        steps = [_Step(_only_day(before), _only_day(after), _members(source), _members(later))]
     parts = [_moves(step, share_of=share_of) for step in steps]
     answer: IntoDataFrameT = _result.native(source, pa.concat_tables(parts), _FLOW)
     return answer
+
+
+def _same_kind_of_ids(before: _frame.Source, after: _frame.Source) -> None:
+    kinds = [_columns.family(source.column("customer")) for source in (before, after)]
+    if kinds[0] != kinds[1] and before.n_rows and after.n_rows:
+        raise DataError(
+            f"{before.caller}: {before.names['customer']!r} holds {kinds[0]}s in before and "
+            f"{kinds[1]}s in after, so that nobody would be found again. Make them one type."
+        )
+
+
+def _only_day(table: Any) -> int | None:
+    """Return the day of a table that has one and only one in its column as_of."""
+    opened = nw.from_native(table, eager_only=True)
+    if "as_of" not in opened.columns or not len(opened):
+        return None
+    series = opened["as_of"]
+    if _columns.family(series) not in {"date", "aware date"} or series.is_null().any():
+        return None
+    days = np.unique(_columns.ticks(series).days())
+    return int(days[0]) if len(days) == 1 else None
 
 
 def _members(source: _frame.Source, rows: Any = None) -> dict[Any, str]:
@@ -265,6 +310,12 @@ def _members(source: _frame.Source, rows: Any = None) -> dict[Any, str]:
     segments = _result.ids(source.column("segment")).to_pylist()
     places = range(len(who)) if rows is None else rows.tolist()
     members = {who[i]: "unknown" if segments[i] is None else str(segments[i]) for i in places}
+    reserved = sorted({NOT_YET, GONE} & set(members.values()))
+    if reserved:
+        raise DataError(
+            f"{source.caller}: {source.argument} has segments called {reserved}, which stand for "
+            "customers who are in one table only. Rename them."
+        )
     if len(members) < len(places):
         raise DataError(
             f"{source.caller}: {len(places) - len(members)} rows of {source.argument} repeat a "

@@ -1,6 +1,5 @@
 """Segment maps: rules that name scores, as tables, with a checker."""
 
-from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -9,67 +8,15 @@ import pyarrow as pa
 from narwhals.stable.v2.typing import IntoDataFrame, IntoDataFrameT
 
 from crmlytics import _checks, _frame, _result, _sentences
-from crmlytics._columns import Floats, Ints
+from crmlytics._columns import Ints
 from crmlytics.errors import ColumnError, DataError, OptionError
+from crmlytics.segmentation._rules import BOUNDS, MAPS, OTHERS, Rules, built_in
 from crmlytics.segmentation._scores import SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAPS = ("grid10", "classic11", "r_rfm")
-OTHERS = "others"
-_BOUNDS = ("r_min", "r_max", "f_min", "f_max", "m_min", "m_max", "fm_min", "fm_max")
-
-# segment, then the inclusive ranges of r and f; each of the 25 cells is named exactly once
-_GRID10 = (
-    ("champions", 5, 5, 4, 5),
-    ("loyal", 3, 4, 4, 5),
-    ("potential_loyalist", 4, 5, 2, 3),
-    ("new", 5, 5, 1, 1),
-    ("promising", 4, 4, 1, 1),
-    ("need_attention", 3, 3, 3, 3),
-    ("about_to_sleep", 3, 3, 1, 2),
-    ("cant_lose", 1, 2, 5, 5),
-    ("at_risk", 1, 2, 3, 4),
-    ("hibernating", 1, 2, 1, 2),
-)
-# segment, then the ranges of r and of FM, as printed on docs.churned.io and elsewhere; 20 of the
-# 25 cells overlap, so that the order decides: it is the order in which the table is printed
-_CLASSIC11 = (
-    ("champions", 4, 5, 4, 5),
-    ("loyal_customers", 2, 5, 3, 5),
-    ("potential_loyalist", 3, 5, 1, 3),
-    ("new_customers", 4, 5, 0, 1),
-    ("promising", 3, 4, 0, 1),
-    ("need_attention", 2, 3, 2, 3),
-    ("about_to_sleep", 2, 3, 0, 2),
-    ("at_risk", 0, 2, 2, 5),
-    ("cant_lose", 0, 1, 4, 5),
-    ("hibernating", 1, 2, 1, 2),
-    ("lost", 0, 2, 0, 2),
-)
-# segment, then the ranges of r, f and m: the vignette of the R package rfm 0.3.0
-_R_RFM = (
-    ("champions", 5, 5, 5, 5, 5, 5),
-    ("potential_loyalist", 3, 5, 3, 5, 2, 5),
-    ("loyal_customers", 2, 4, 2, 4, 2, 4),
-    ("promising", 3, 4, 1, 3, 3, 5),
-    ("new_customers", 4, 5, 1, 3, 1, 5),
-    ("cant_lose_them", 1, 2, 3, 4, 4, 5),
-    ("at_risk", 1, 2, 2, 5, 4, 5),
-    ("need_attention", 1, 3, 3, 5, 3, 5),
-    ("about_to_sleep", 2, 3, 1, 3, 1, 4),
-    ("lost", 1, 1, 1, 5, 1, 5),
-)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """A segment map ready for use; a bound of NaN does not bind."""
-
-    segments: list[str]
-    bounds: Floats  # one row a rule, columns as in _BOUNDS
-    named: str | None = None  # the name of a built-in map, which is made for scores 1 to 5
+ADDED = ("segment", "reason")
 
 
 def segment_map(name: str = "grid10") -> "pd.DataFrame":
@@ -119,22 +66,13 @@ def segment_map(name: str = "grid10") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    rules = _built_in(_checks.choice(name, MAPS, name="name", caller="segment_map"))
+    rules = built_in(_checks.choice(name, MAPS, name="name", caller="segment_map"))
     table: dict[str, Any] = {"segment": pd.Series(rules.segments, dtype="str")}
-    for place, bound in enumerate(_BOUNDS):
+    for place, bound in enumerate(BOUNDS):
         table[bound] = pd.array(
             [None if b != b else int(b) for b in rules.bounds[:, place]], "Int64"
         )
     return pd.DataFrame(table)
-
-
-def _built_in(name: str) -> Rules:
-    rules: Any = {"grid10": _GRID10, "classic11": _CLASSIC11, "r_rfm": _R_RFM}[name]
-    places = {"grid10": (0, 1, 2, 3), "classic11": (0, 1, 6, 7), "r_rfm": (0, 1, 2, 3, 4, 5)}[name]
-    bounds = np.full((len(rules), len(_BOUNDS)), np.nan)
-    for row, (_, *ranges) in enumerate(rules):
-        bounds[row, places] = ranges
-    return Rules([rule[0] for rule in rules], bounds, name)
 
 
 def check_segment_map(
@@ -206,7 +144,7 @@ def check_segment_map(
 def rules(given: Any, caller: str) -> Rules:
     """Return the rules of a map given by name or as a table."""
     if isinstance(given, str):
-        return _built_in(_checks.choice(given, MAPS, name="segment_map", caller=caller))
+        return built_in(_checks.choice(given, MAPS, name="segment_map", caller=caller))
     return _parse(given, caller)
 
 
@@ -217,7 +155,19 @@ def _parse(given: Any, caller: str) -> Rules:
         raise ColumnError(_sentences.missing(
             "segment", "segment", columns, caller, "segment_map", "segment_map"
         ))  # fmt: skip
-    present = [bound for bound in _BOUNDS if bound in columns]
+    present = [bound for bound in BOUNDS if bound in columns]
+    for column in set(columns) - {"segment", *present}:
+        hint = _checks.did_you_mean(column, BOUNDS)
+        if hint and hint not in present:
+            raise ColumnError(
+                f"{caller}: segment_map has a column {column!r}, which is no bound. "
+                f"Did you mean {hint!r}?"
+            )
+    if not present:
+        raise ColumnError(
+            f"{caller}: segment_map has no bounds; it has {columns}, and bounds are "
+            f"{list(BOUNDS)}. Make one with segment_map('grid10')."
+        )
     source = _frame.read(
         given, caller=caller, argument="segment_map", roles={bound: bound for bound in present}
     )
@@ -226,8 +176,8 @@ def _parse(given: Any, caller: str) -> Rules:
         raise DataError(f"{caller}: segment_map has no rules. Make one with segment_map('grid10').")
     if any(not isinstance(name, str) or not name for name in names):
         raise DataError(f"{caller}: segment_map has rules without a segment name. Name them all.")
-    bounds = np.full((len(names), len(_BOUNDS)), np.nan)
-    for place, bound in enumerate(_BOUNDS):
+    bounds = np.full((len(names), len(BOUNDS)), np.nan)
+    for place, bound in enumerate(BOUNDS):
         if bound in present:
             bounds[:, place] = source.numbers(bound)
     low, high = bounds[:, ::2], bounds[:, 1::2]

@@ -196,6 +196,7 @@ def plot_segments(
     source = _frame.read(
         customers, caller=caller, argument="customers",
         roles={"segment_col": segment_col, "monetary_col": monetary_col},
+        optional=("monetary_col",),
     )  # fmt: skip
     if source.n_rows == 0:
         return _plot.no_data(_plot.axes(ax, caller=caller), title)

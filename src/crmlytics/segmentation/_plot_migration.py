@@ -9,7 +9,7 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from crmlytics import _checks, _frame, _heat_map, _plot, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics.errors import DataError, OptionError
-from crmlytics.segmentation import _maps
+from crmlytics.segmentation import _rules
 from crmlytics.segmentation._history import GONE, NOT_YET
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ def _step(ends: list[int | None], day: int) -> Ints:
 
 def _in_order(names: list[str]) -> list[str]:
     """Return the names of a built-in map from best to worst, others by the alphabet."""
-    found, ends = set(names), (_maps.OTHERS, "unknown", NOT_YET, GONE)
+    found, ends = set(names), (_rules.OTHERS, "unknown", NOT_YET, GONE)
     inner = found - set(ends)
-    ranks = [_maps.rules(built_in, "plot_migration").segments for built_in in _maps.MAPS]
+    ranks = [_rules.built_in(name).segments for name in _rules.MAPS]
     ranked = next((rank for rank in ranks if inner <= set(rank)), sorted(inner))
     return [name for name in (*ranked, *ends) if name in found]
 

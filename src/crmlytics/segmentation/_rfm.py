@@ -7,7 +7,7 @@ from typing import Any
 from narwhals.stable.v2.typing import IntoDataFrame, IntoFrameT
 
 from crmlytics import _checks, _frame, _result, _transactions
-from crmlytics.errors import DataError, OptionError
+from crmlytics.errors import DataError
 from crmlytics.segmentation import _maps, _scores
 
 COUNTS = ("orders", "days", "rows")
@@ -108,7 +108,7 @@ def rfm_table(
     """
     source = read_lines(
         transactions, caller="rfm_table", count=count, customer_col=customer_col,
-        order_col=order_col, date_col=date_col, amount_col=amount_col,
+        order_col=order_col, date_col=date_col, amount_col=amount_col, result=tuple(RFM_SCHEMA),
     )  # fmt: skip
     answer: IntoFrameT = from_source(
         source, as_of=as_of, count=count, returns=returns, precision=precision
@@ -125,6 +125,7 @@ def read_lines(
     order_col: str,
     date_col: str,
     amount_col: str,
+    result: tuple[str, ...],
     lazy: bool = True,
 ) -> _frame.Source:
     """Check the options and columns that decide what a purchase is."""
@@ -140,7 +141,7 @@ def read_lines(
             "amount_col": amount_col,
         },
         lazy=lazy,
-        result=(*tuple(RFM_SCHEMA)[1:], *_scores.SCORES, "rfm_code", "rfm_score", "segment"),
+        result=result,
     )
 
 
@@ -260,15 +261,11 @@ def rfm(
     1           b             4       111  hibernating
     """
     rules = _maps.rules(segment_map, "rfm")
-    if rules.named and cuts is None and isinstance(bins, int) and bins != 5:
-        raise OptionError(
-            f"rfm: segment_map={rules.named!r} is made for scores from 1 to 5, and bins is {bins}. "
-            "Keep bins=5, or hand over a map of your own."
-        )
     _checks.flag(collect, name="collect", caller="rfm")
     source = read_lines(
         transactions, caller="rfm", count=count, customer_col=customer_col,
         order_col=order_col, date_col=date_col, amount_col=amount_col,
+        result=(*RFM_SCHEMA, *_scores.ADDED, *_maps.ADDED),
     )  # fmt: skip
     if source.lazy and not collect:
         way = ".pl() or .arrow()" if source.kind == "DuckDB relation" else ".collect()"
@@ -280,7 +277,14 @@ def rfm(
     if source.lazy:
         table = _result.collected(table, customer_col)
     scored = _scores.scores(
-        table, bins=bins, cuts=cuts, rule=rule, scheme=scheme, weights=weights, caller="rfm"
+        table,
+        bins=bins,
+        cuts=cuts,
+        rule=rule,
+        scheme=scheme,
+        weights=weights,
+        caller="rfm",
+        rules=rules,
     )
     answer: IntoFrameT = _maps.segments(scored, segment_map=rules, explain=explain, caller="rfm")
     return answer

@@ -11,8 +11,10 @@ from crmlytics._columns import Floats
 from crmlytics.errors import OptionError
 from crmlytics.segmentation import _cuts
 from crmlytics.segmentation._cuts import DIMENSIONS, Cuts
+from crmlytics.segmentation._rules import Rules
 
 SCORES = ("r_score", "f_score", "m_score")
+ADDED = (*SCORES, "rfm_code", "rfm_score")
 
 
 def rfm_scores(
@@ -100,22 +102,23 @@ def scores(
     scheme: str,
     weights: Any,
     caller: str,
+    rules: Rules | None = None,
 ) -> IntoDataFrameT:
-    """Score under the name of another caller, or with cuts that were parsed before."""
+    """Score under the name of another caller, for a segment map whose scores must fit."""
     source = _frame.read(
         rfm, caller=caller, argument="rfm", roles={name: name for name in DIMENSIONS},
         maker="rfm_table",
     )  # fmt: skip
-    shares = _weights(weights, caller)
+    w = _weights(weights, caller)
     values = {name: source.numbers(name) for name in DIMENSIONS}
-    if isinstance(cuts, Cuts):
-        parsed = cuts
-    elif cuts is not None:
+    if cuts is not None:
         parsed = _cuts.parse(cuts, caller)
     elif source.n_rows == 0:
         parsed = Cuts({name: {(): np.zeros(1)} for name in DIMENSIONS}, "right")
     else:
         parsed = _cuts.make(values, bins, rule=rule, scheme=scheme, caller=caller)
+    if rules is not None and source.n_rows:
+        check_bins(rules, parsed, caller)
     r, f, m = apply(values, parsed, caller)
     code = r * 100 + f * 10 + m
     if parsed.most_bins > 9:
@@ -125,7 +128,7 @@ def scores(
         "f_score": _whole(f),
         "m_score": _whole(m),
         "rfm_code": _whole(code),
-        "rfm_score": _result.column(r * shares[0] + f * shares[1] + m * shares[2]),
+        "rfm_score": _result.column((r * w[0] + f * w[1] + m * w[2]) / w.sum()),
     }
     answer: IntoDataFrameT = _result.extended(source, added)
     return answer
@@ -133,19 +136,31 @@ def scores(
 
 def _weights(weights: Any, caller: str) -> Floats:
     if weights is None:
-        return np.full(3, 1 / 3)
+        return np.ones(3)
     given = _checks.floats(weights)
     if given is None or len(given) != 3 or given.min() < 0 or not given.sum():
         raise OptionError(
             f"{caller}: weights must be three numbers of 0 or more for r, f and m, not all 0; "
             f"got {weights!r}."
         )
-    return np.asarray(given / given.sum())
+    return given  # divided by their sum at the end, so that equal means stay equal to the last bit
 
 
 def _whole(values: Floats) -> Any:
     known = ~np.isnan(values)
     return _result.column(np.where(known, values, 0).astype(np.int64), known)
+
+
+def check_bins(rules: Rules, cuts: Cuts, caller: str) -> None:
+    """Refuse scores for which a built-in map was not made: its names would mean other things."""
+    asked = DIMENSIONS if rules.asks_monetary else DIMENSIONS[:2]
+    classes = {name: cuts.classes(name) for name in asked}
+    if rules.named and any(n != {5} for n in classes.values()):
+        shown = {name: max(n) for name, n in classes.items()}
+        raise OptionError(
+            f"{caller}: segment_map={rules.named!r} is made for scores from 1 to 5, and the bins "
+            f"or cuts make {shown} classes. Make five of each, or hand over a map of your own."
+        )
 
 
 def apply(values: Mapping[str, Floats], cuts: Cuts, caller: str) -> tuple[Floats, Floats, Floats]:
