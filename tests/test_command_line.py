@@ -116,7 +116,7 @@ def test_bad_dates_are_refused_or_dropped(tmp_path, capsys):
             b"customer_id,order_id,date,amount\n1,1,2026-01-01,1\n",
             "lines.csv",
             ["--bins", "many"],
-            "--bins must be a number",
+            "--bins must be a whole number",
         ),
         (
             b"customer_id,order_id,date,amount\n1,1,2026-01-01,1\n",
@@ -143,6 +143,71 @@ def test_a_sentence_and_exit_code_two(content, name, options, sentence, tmp_path
     assert len(error.strip().splitlines()) == 1
     assert not out.exists()
     assert [p for p in tmp_path.iterdir() if p != source] == []
+
+
+def _rfm(tmp_path, text, *options):
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text(text, encoding="utf-8")
+    code = main(["rfm", "--in", str(source), "--out", str(out), *options])
+    return code, out
+
+
+def test_ids_stay_as_they_are_written(tmp_path):
+    head = "customer_id,order_id,date,amount\n"
+    text = head + "007,1,2026-01-01,1\n7,2,2026-01-02,1\nNA,3,2026-01-03,1\n"
+    code, out = _rfm(tmp_path, text)
+    assert code == 0
+    ids = pd.read_csv(out, dtype=str, keep_default_na=False)["customer_id"].tolist()
+    assert ids == ["007", "7", "NA"]
+
+
+def test_long_ids_beside_an_empty_one(tmp_path):
+    head = "customer_id,order_id,date,amount\n"
+    text = (
+        head + "12345678901234567,1,2026-01-01,1\n12345678901234568,2,2026-01-02,1\n,3,2026-01-03,1"
+    )
+    code, out = _rfm(tmp_path, text, "--on-bad", "drop")
+    assert code == 0
+    assert pd.read_csv(out)["customer_id"].tolist() == [12345678901234567, 12345678901234568]
+
+
+def test_semicolons_a_byte_order_mark_and_other_dates(tmp_path):
+    text = "\ufeffcustomer_id;order_id;date;amount\n1;1;31/12/2025;5\n1;2;30/11/2025;6\n"
+    code, out = _rfm(tmp_path, text, "--date-format", "%d/%m/%Y")
+    assert code == 0
+    assert pd.read_csv(out)["first_date"].tolist() == ["2025-11-30"]
+
+
+def test_dates_with_summer_and_winter_offsets_are_read_where_they_were_written(tmp_path, capsys):
+    head = "customer_id,order_id,date,amount\n"
+    text = head + "1,1,2026-01-01T23:30:00+01:00,1\n1,2,2026-07-01T23:30:00+02:00,1\n"
+    code, out = _rfm(tmp_path, text)
+    assert code == 0
+    assert pd.read_csv(out)["last_date"].tolist() == ["2026-07-01"]
+    code, _ = _rfm(tmp_path, text + "1,3,2026-07-02T10:00:00,1\n")
+    assert code == 2
+    assert "mixes dates with an offset and dates without" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--precision", "inf"], "--precision must be a whole number"),
+        (["--precision", "1.7"], "--precision must be a whole number"),
+        (["--weights", "1,x,1"], "--weights must be a number"),
+    ],
+)
+def test_numbers_are_read_as_they_are(options, sentence, tmp_path, capsys):
+    text = "customer_id,order_id,date,amount\n1,1,2026-01-01,1\n"
+    assert _rfm(tmp_path, text, *options)[0] == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_endings_that_are_not_known(csv, tmp_path, capsys):
+    assert main(["rfm", "--in", str(csv), "--out", str(tmp_path / "out.xlsx")]) == 2
+    assert "must end in .csv or .parquet" in capsys.readouterr().err
+    assert main(["rfm", "--in", str(csv), "--out", str(tmp_path / "OUT.PARQUET")]) == 0
+    assert len(pd.read_parquet(tmp_path / "OUT.PARQUET")) > 0
 
 
 def test_a_place_that_cannot_be_written(csv, tmp_path, capsys):

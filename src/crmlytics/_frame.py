@@ -192,7 +192,7 @@ def read(
     for option, column in [*wanted.items(), *asked]:
         if column not in columns:
             raise ColumnError(_sentences.missing(column, option, columns, caller, argument, maker))
-        carried = option == "by" or ROLES.get(option) == "id"
+        carried = option in {"by", "customer_col", "segment_col"}
         if carried and column in result:
             raise ColumnError(
                 f"{caller}: column {column!r} ({option}) has the name of a result column. "

@@ -102,9 +102,15 @@ def test_cuts_kept_from_the_first_day_move_only_those_who_did_something():
 
 def test_cuts_may_be_given():
     cuts = {"recency_days": [10], "frequency": [1], "monetary": [2]}
-    history = crm.segmentation.rfm_history(frame([("a", 1, 0, 1.0), ("a", 2, 30, 2.0)]), cuts=cuts)
+    lines = frame([("a", 1, 0, 1.0), ("a", 2, 30, 2.0)])
+    rules = pd.DataFrame({"segment": ["better"], "r_min": [2], "f_min": [2]})
+    history = crm.segmentation.rfm_history(lines, cuts=cuts, segment_map=rules)
     # by hand on 2026-01-31: 0 days, 2 orders, 3.0: the better of two classes each time
     assert history[SCORES].to_numpy().tolist() == [[2, 2, 2]]
+    assert history["segment"].tolist() == ["better"]
+    # a built-in map names five classes, not two
+    with pytest.raises(OptionError, match=r"^rfm_history: segment_map='grid10' is made for scores"):
+        crm.segmentation.rfm_history(lines, cuts=cuts)
 
 
 def test_start_leaves_out_early_periods():

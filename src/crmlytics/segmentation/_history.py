@@ -120,7 +120,7 @@ def rfm_history(
     source = _rfm.read_lines(
         transactions, caller=caller, count=count, customer_col=customer_col,
         order_col=order_col, date_col=date_col, amount_col=amount_col, lazy=False,
-        result=(*_rfm.RFM_SCHEMA, *_scores.SCORES, "segment", "as_of"),
+        result=(*tuple(_rfm.RFM_SCHEMA)[1:], *_scores.SCORES, "segment", "as_of"),
     )  # fmt: skip
     _checks.choice(returns, _rfm.RETURNS, name="returns", caller=caller)
     kept: Any = None

@@ -156,18 +156,13 @@ def _parse(given: Any, caller: str) -> Rules:
             "segment", "segment", columns, caller, "segment_map", "segment_map"
         ))  # fmt: skip
     present = [bound for bound in BOUNDS if bound in columns]
-    for column in set(columns) - {"segment", *present}:
+    for column in sorted(set(columns) - {"segment", *present}):
         hint = _checks.did_you_mean(column, BOUNDS)
         if hint and hint not in present:
             raise ColumnError(
                 f"{caller}: segment_map has a column {column!r}, which is no bound. "
                 f"Did you mean {hint!r}?"
             )
-    if not present:
-        raise ColumnError(
-            f"{caller}: segment_map has no bounds; it has {columns}, and bounds are "
-            f"{list(BOUNDS)}. Make one with segment_map('grid10')."
-        )
     source = _frame.read(
         given, caller=caller, argument="segment_map", roles={bound: bound for bound in present}
     )
@@ -176,6 +171,11 @@ def _parse(given: Any, caller: str) -> Rules:
         raise DataError(f"{caller}: segment_map has no rules. Make one with segment_map('grid10').")
     if any(not isinstance(name, str) or not name for name in names):
         raise DataError(f"{caller}: segment_map has rules without a segment name. Name them all.")
+    if not present:
+        raise ColumnError(
+            f"{caller}: segment_map has no bounds; it has {columns}, and bounds are "
+            f"{list(BOUNDS)}. Make one with segment_map('grid10')."
+        )
     bounds = np.full((len(names), len(BOUNDS)), np.nan)
     for place, bound in enumerate(BOUNDS):
         if bound in present:

@@ -108,7 +108,7 @@ def rfm_table(
     """
     source = read_lines(
         transactions, caller="rfm_table", count=count, customer_col=customer_col,
-        order_col=order_col, date_col=date_col, amount_col=amount_col, result=tuple(RFM_SCHEMA),
+        order_col=order_col, date_col=date_col, amount_col=amount_col, result=tuple(RFM_SCHEMA)[1:],
     )  # fmt: skip
     answer: IntoFrameT = from_source(
         source, as_of=as_of, count=count, returns=returns, precision=precision
@@ -265,7 +265,7 @@ def rfm(
     source = read_lines(
         transactions, caller="rfm", count=count, customer_col=customer_col,
         order_col=order_col, date_col=date_col, amount_col=amount_col,
-        result=(*RFM_SCHEMA, *_scores.ADDED, *_maps.ADDED),
+        result=(*tuple(RFM_SCHEMA)[1:], *_scores.ADDED, *_maps.ADDED),
     )  # fmt: skip
     if source.lazy and not collect:
         way = ".pl() or .arrow()" if source.kind == "DuckDB relation" else ".collect()"
