@@ -1,6 +1,7 @@
 """Who the customers are: RFM segments, how large, what they bring, who moved."""
 
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from crmlytics import segmentation
@@ -96,20 +97,25 @@ def _profile(inputs: Inputs, customers: "pd.DataFrame") -> str:
 
 
 def _migration(inputs: Inputs) -> str:
-    """Compare the last days of the last two quarters that are over."""
-    body = _page.heading("Who moved in the last finished quarter")
-    ends = _quarter_ends(inputs.first_day, inputs.as_of)
+    """Show who moved in each of the last two quarters that are over."""
+    body = _page.heading("Who moved in the last two quarters")
+    ends = _quarter_ends(inputs.first_day, inputs.as_of)[-3:]
     if len(ends) < 2:
         return body + _page.paragraph("The data do not yet hold two finished quarters.")
     history = segmentation.rfm_history(
-        inputs.transactions, every="Q", start=ends[-2], as_of=inputs.as_of, **inputs.columns.named
+        inputs.transactions, every="Q", start=ends[0], as_of=inputs.as_of, **inputs.columns.named
     )
     moved = segmentation.segment_migration(history, customer_col=inputs.columns.customer)
-    # an Axes of its own size: one row and column a segment
-    ax = _page.blank_figure(8.5, 6.0)
-    segmentation.plot_migration(moved, ax=ax)
-    caption = f"Segments on {ends[-2]} (rows) and on {ends[-1]} (columns), same cuts on both days"
-    return body + _page.picture(ax.figure, caption)
+    body += _page.paragraph(
+        f"Segments by the cuts of {ends[0]} on every day, so that customers move only by what they "
+        "did or did not buy."
+    )
+    for before, after in reversed(list(pairwise(ends))):
+        ax = _page.blank_figure(8.5, 6.0)
+        segmentation.plot_migration(moved, to_as_of=after, ax=ax)
+        caption = f"From {before} (rows) to {after} (columns)"
+        body += _page.picture(ax.figure, caption)
+    return body
 
 
 def _quarter_ends(first: date, last: date) -> list[date]:
