@@ -171,6 +171,21 @@ def test_long_ids_beside_an_empty_one(tmp_path):
     assert pd.read_csv(out)["customer_id"].tolist() == [12345678901234567, 12345678901234568]
 
 
+def test_ids_once_held_as_floats(tmp_path):
+    head = "customer_id,order_id,date,amount\n"
+    code, out = _rfm(tmp_path, head + "17850.0,1,2026-01-01,1\n17851.0,2,2026-01-02,1\n")
+    assert code == 0
+    assert pd.read_csv(out)["customer_id"].tolist() == [17850, 17851]
+
+
+def test_a_date_format_that_fits_nothing(tmp_path, capsys):
+    head = "customer_id,order_id,date,amount\n"
+    text = head + "1,1,31/12/2025 10:00,1\n"
+    code, _ = _rfm(tmp_path, text, "--date-format", "%d/%m/%Y", "--on-bad", "drop")
+    assert code == 2
+    assert "1 of 1 values of 'date' (--date-col) are not of the form" in capsys.readouterr().err
+
+
 def test_semicolons_a_byte_order_mark_and_other_dates(tmp_path):
     text = "\ufeffcustomer_id;order_id;date;amount\n1;1;31/12/2025;5\n1;2;30/11/2025;6\n"
     code, out = _rfm(tmp_path, text, "--date-format", "%d/%m/%Y")

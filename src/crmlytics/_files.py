@@ -69,7 +69,9 @@ def _read_csv(data: bytes, ids: tuple[str, ...]) -> "pd.DataFrame":
         na_values={column: [""] if column in texts else _UNKNOWN for column in columns},
     )
     for column in texts:
-        if table[column].str.fullmatch(_WHOLE).fillna(value=True).all():
+        if table[column].str.fullmatch(_WHOLE + r"\.0", na=True).all():
+            table[column] = table[column].str.removesuffix(".0")  # ids once held as floats
+        if table[column].str.fullmatch(_WHOLE, na=True).all():
             kind = "Int64" if table[column].isna().any() else "int64"
             table[column] = table[column].astype("Int64").astype(kind)
     return table
@@ -96,11 +98,11 @@ def parse_dates(
         moments = np.where(values.known, values.values, np.iinfo(np.int64).min)
         parsed = pd.Series(moments.astype("M8[us]"), index=table.index)
     bad = given[parsed.isna() & given.notna()]
-    if len(bad) and on_bad == "raise":
+    if len(bad) and (on_bad == "raise" or len(bad) == given.notna().sum()):
         wanted = f"of the form {form!r}" if form else "ISO dates such as 2026-03-31"
         raise DataError(
             f"{caller}: {len(bad)} of {len(table)} values of {column!r} (--date-col) are not "
-            f"{wanted}; the first is {bad.iloc[0]!r}. Set --date-format, or use --on-bad drop."
+            f"{wanted}; the first is {bad.iloc[0]!r}. Set --date-format to how they are written."
         )
     if form is None and len(bad):
         return table  # the cleaning that follows drops and counts them

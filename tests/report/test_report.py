@@ -229,3 +229,36 @@ def test_the_browser_has_nothing_to_say(made, tmp_path):
         [shutil.which("python3"), str(script), str(made.report), str(picture)], check=True
     )
     assert picture.stat().st_size > 20_000
+
+
+def test_returns_are_no_purchases_and_as_of_hides_what_comes_later(tmp_path):
+    lines = SHOP.transactions
+    made = crm.report.build_report(transactions=lines, out_dir=tmp_path, as_of=date(2025, 1, 31))
+    text = made.report.read_text(encoding="utf-8")
+    used = int((lines["date"] < "2025-02-01").sum())
+    assert f"{used:,} of {len(lines):,} lines are used" in text
+    assert f"{len(lines) - used:,} lines are later" in text
+    assert "future dates" not in text
+    with pytest.raises(NotEnoughDataError, match="returns only"):
+        crm.report.build_report(
+            transactions=lines.assign(amount=-1.0), out_dir=tmp_path / "returns"
+        )
+
+
+def test_what_dropped_lines_hold_is_said(tmp_path):
+    lines = SHOP.transactions.astype({"customer_id": "Int64"})
+    lines.loc[lines.index[:3], "customer_id"] = pd.NA
+    made = crm.report.build_report(transactions=lines, out_dir=tmp_path)
+    lost = _page.money(lines["amount"].iloc[:3].sum())
+    assert f"The dropped lines hold {lost} in amounts" in made.report.read_text(encoding="utf-8")
+
+
+def test_customers_of_another_type_or_of_another_company(tmp_path):
+    others = SHOP.customers.assign(customer_id=SHOP.customers["customer_id"].astype("str"))
+    with pytest.raises(DataError, match="holds numbers in transactions and texts in customers"):
+        crm.report.build_report(transactions=SHOP.transactions, customers=others, out_dir=tmp_path)
+    strangers = SHOP.customers.assign(customer_id=SHOP.customers["customer_id"] + 10**6)
+    made = crm.report.build_report(
+        transactions=SHOP.transactions, customers=strangers, out_dir=tmp_path
+    )
+    assert ", 0 are in the customers table" in made.report.read_text(encoding="utf-8")

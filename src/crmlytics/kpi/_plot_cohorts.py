@@ -131,7 +131,7 @@ def plot_retention(
     by: str | Sequence[str] | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the share of customers still active at each age, with its interval as a band.
+    """Draw the share of customers active at each age, with its interval as a band.
 
     Ages into which a period entered that was not over are hollow: they are too low.
 
@@ -175,7 +175,7 @@ def plot_retention(
     >>> [float(rate) for rate in ax.lines[0].get_ydata()]
     [1.0, 0.5]
     """
-    caller, title = "plot_retention", "Customers still active, by age"
+    caller, title = "plot_retention", "Customers active, by age"
     names = ("age", "rate", "lower", "upper", "complete")
     source = _frame.read(
         curve, caller=caller, argument="curve", by=by, maker="retention_curve",

@@ -32,7 +32,7 @@ def retention_curve(
     confidence: float = 0.95,
     by: str | Sequence[str] | None = None,
 ) -> IntoDataFrameT:
-    """Share of customers still active at each age, over all cohorts observed at that age.
+    """Share of customers active at each age, over all cohorts observed at that age.
 
     ``rate(k) = sum of active customers / sum of cohort sizes``, numerator and denominator from the
     same cohorts: those whose age k has been observed. Cohorts where nobody was active count,

@@ -7,9 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import narwhals.stable.v2 as nw
 from narwhals.stable.v2.typing import IntoDataFrame
 
-from crmlytics import _checks
+from crmlytics import _checks, _columns
 from crmlytics._version import __version__
 from crmlytics.errors import DataError
 from crmlytics.report import _definitions, _inputs, _kpi, _page, _quality, _segmentation
@@ -186,6 +187,12 @@ def _customer_table(inputs: _inputs.Inputs, sections: list[_page.Section]) -> "p
         raise DataError(
             f"{_inputs.CALLER}: customers must have one row for each {who!r} and none without. "
             "Drop the others first."
+        )
+    families = [_columns.family(nw.from_native(t[who], series_only=True)) for t in (table, known)]
+    if families[0] != families[1]:
+        raise DataError(
+            f"{_inputs.CALLER}: {who!r} holds {families[0]}s in transactions and {families[1]}s in "
+            "customers, so that nobody would be found. Make them one type first."
         )
     new = [column for column in known.columns if column == who or column not in table.columns]
     joined = table.merge(known[new], on=who, how="outer", validate="one_to_one")

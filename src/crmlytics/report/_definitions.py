@@ -26,7 +26,7 @@ def section(inputs: Inputs) -> Section:  # noqa: ARG001 - every section takes th
     rules = segmentation.segment_map("grid10")
     ranges = [
         (
-            _page.text(str(rule.segment).replace("_", " ")),
+            _page.text(str(rule.segment)),
             _range(rule.r_min, rule.r_max),
             _range(rule.f_min, rule.f_max),
         )

@@ -52,6 +52,19 @@ class Inputs:
     dropped: tuple[str, ...]  # sentences
     others: dict[str, Any] = field(default_factory=dict)  # the other tables given, by name
     orders_are_days: bool = False
+    later_rows: int = 0  # usable, but after as_of
+    dropped_amount: float | None = None  # what the dropped rows hold, where that can be known
+
+    @property
+    def purchases(self) -> "pd.DataFrame":
+        """The lines without returns: what counts as having bought."""
+        lines = self.transactions
+        return lines[~(lines[self.columns.amount] < 0)]
+
+    @property
+    def n_used(self) -> int:
+        """How many lines the figures are made from."""
+        return len(self.transactions) - self.later_rows
 
     @property
     def days(self) -> int:
@@ -72,7 +85,7 @@ def gather(
     days_only = columns.order not in lines.columns and columns.order == "order_id"
     known = None if days_only else columns.order
     named = columns.named | {"order_col": known}
-    checks = check_transactions(lines, as_of=as_of, **named)
+    checks = check_transactions(lines, **named)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CrmlyticsWarning)
         clean = clean_transactions(
@@ -82,7 +95,11 @@ def gather(
     if not len(clean):
         raise NotEnoughDataError(
             f"{CALLER}: transactions has no rows that can be used"
-            f"{' (' + ' '.join(dropped) + ')' if dropped else ''}. Hand over some purchases."
+            f"{': ' + ' '.join(dropped).rstrip('.') if dropped else ''}. Hand over some purchases."
+        )
+    if (clean[columns.amount] < 0).all():
+        raise NotEnoughDataError(
+            f"{CALLER}: transactions has returns only (amounts below 0). Hand over some purchases."
         )
     if days_only:
         clean = clean.assign(order_id=_days_as_orders(clean, columns))
@@ -103,7 +120,18 @@ def gather(
         dropped=dropped,
         others=tables,
         orders_are_days=days_only,
+        later_rows=int((source.ticks("date").days() > last).sum()),
+        dropped_amount=_dropped_amount(lines, clean, columns.amount),
     )
+
+
+def _dropped_amount(before: "pd.DataFrame", after: "pd.DataFrame", column: str) -> float | None:
+    from pandas.api.types import is_numeric_dtype
+
+    if len(before) == len(after) or not is_numeric_dtype(before[column]):
+        return None
+    amount = float(before[column].sum()) - float(after[column].sum())
+    return amount if np.isfinite(amount) else None
 
 
 def to_pandas(table: Any, argument: str) -> "pd.DataFrame":

@@ -29,7 +29,7 @@ def section(inputs: Inputs) -> Section:
         body += _page.paragraph(
             f"The last {word} is not over by {inputs.as_of}: its figures are not a fall."
         )
-    body += _pictures(inputs, table, word)
+    body += _pictures(table, word)
     body += _rows(table.tail(_SHOWN), inputs.period)
     return Section(
         "business",
@@ -40,20 +40,19 @@ def section(inputs: Inputs) -> Section:
     )
 
 
-def _pictures(inputs: Inputs, table: "pd.DataFrame", word: str) -> str:
+def _pictures(table: "pd.DataFrame", word: str) -> str:
     revenue = _page.blank_figure(6.4, 3.4)
     kpi.plot_kpis(table, value="revenue", ax=revenue)
     growth = _page.blank_figure(6.4, 3.4)
-    columns = inputs.columns
-    moved = kpi.growth_accounting(
-        inputs.transactions, period=inputs.period, as_of=inputs.as_of,
-        customer_col=columns.customer, date_col=columns.date,
-    )  # fmt: skip
+    moved = table.rename(columns={"returning": "retained", "reactivated": "resurrected"})
     kpi.plot_growth(moved, ax=growth)
     return (
         '<div class="pair">'
         + _page.picture(revenue.figure, f"Revenue by {word}")
-        + _page.picture(growth.figure, f"Where each {word}'s customers came from, and who left")
+        + _page.picture(
+            growth.figure,
+            f"Customers by {word}: new, returning (retained), reactivated (resurrected), churned",
+        )
         + "</div>\n"
     )
 
@@ -103,7 +102,7 @@ def _cards(inputs: Inputs) -> tuple[str, ...]:
     user = kpi.arpu(inputs.transactions, **options).iloc[0]
     return (
         _page.card("Customers", _page.number(repeat["denominator"]), "with at least one order"),
-        _page.card("Orders", _page.number(order["denominator"]), f"{inputs.days:,} days"),
+        _page.card("Orders", _page.number(order["denominator"]), f"in {inputs.days:,} days"),
         _page.card("Revenue", _page.money(order["numerator"]), "returns netted"),
         _page.card("Per order", _page.money(order["value"]), _interval(order)),
         _page.card("Per customer", _page.money(user["value"]), _interval(user)),
@@ -121,10 +120,11 @@ def cohorts(inputs: Inputs) -> Section:
     word = _WORDS[inputs.period]
     columns = inputs.columns
     table = kpi.cohort_table(
-        inputs.transactions, period=inputs.period, as_of=inputs.as_of,
+        inputs.purchases, period=inputs.period, as_of=inputs.as_of,
         customer_col=columns.customer, date_col=columns.date,
     )  # fmt: skip
-    curve = kpi.retention_curve(table, unfinished="drop")
+    later = table[table["cohort"] > table["cohort"].min()]
+    curve = kpi.retention_curve(later if len(later) else table, unfinished="drop")
     body = _page.paragraph(
         f"A cohort is all customers who first bought in one {word}; age counts the {word}s since. "
         "Cells that cannot be known yet are blank, not zero. The first cohort also holds everyone "
@@ -136,16 +136,20 @@ def cohorts(inputs: Inputs) -> Section:
     line = _page.blank_figure(7.0, 3.2)
     kpi.plot_retention(curve, ax=line)
     body += _page.picture(
-        line.figure, f"All cohorts together, finished {word}s only, with 95 % interval"
+        line.figure,
+        f"All cohorts but the first together, finished {word}s only, with 95 % interval",
     )
-    headlines = _came_back(table, word, inputs.period)
+    headlines = _came_back(table, curve, word, inputs.period)
     return Section("cohorts", "Who stays", body, headlines=headlines)
 
 
-def _came_back(table: "pd.DataFrame", word: str, period: str) -> tuple[str, ...]:
+def _came_back(
+    table: "pd.DataFrame", curve: "pd.DataFrame", word: str, period: str
+) -> tuple[str, ...]:
     """Say how many bought again at age 1, without the first cohort, which holds old customers."""
     first = table["cohort"].min()
-    curve = kpi.retention_curve(table[table["cohort"] > first], unfinished="drop")
+    if first == table["cohort"].max():
+        return ()
     known = curve[(curve["age"] == 1) & (curve["at_risk"] > 1)]
     if not len(known):
         return ()

@@ -4,6 +4,8 @@ from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from crmlytics import segmentation
 from crmlytics.report import _page
 from crmlytics.report._inputs import Inputs
@@ -27,9 +29,10 @@ def section(inputs: Inputs) -> Section:
     )
     body = _page.paragraph(
         "Customers are scored from 1 to 5 by how recently (r), how often (f) and for how much (m) "
-        "they bought, in five classes of equal size; equal customers have equal scores. Segments "
-        "name the cells of r and f."
+        "they bought, in five classes of about equal size; equal customers have equal scores. "
+        "Segments name the cells of r and f."
     )
+    body += _classes(customers)
     body += _pictures(customers)
     body += _profile(inputs, customers)
     body += _migration(inputs)
@@ -56,6 +59,26 @@ def section(inputs: Inputs) -> Section:
     )  # fmt: skip
 
 
+def _classes(customers: "pd.DataFrame") -> str:
+    """Show the days, orders and money that each score stands for."""
+    cuts = segmentation.rfm_cuts(customers)
+    rows = []
+    for score in range(5, 0, -1):
+        row = [str(score)]
+        for dimension in _FEATURES:
+            one = cuts[(cuts["dimension"] == dimension) & (cuts["score"] == score)].iloc[0]
+            write = _page.money if dimension == "monetary" else _page.number
+            if one["lower"] == -np.inf:
+                row.append(f"up to {write(one['upper'])}")
+            elif one["upper"] == np.inf:
+                row.append(f"above {write(one['lower'])}")
+            else:
+                row.append(f"above {write(one['lower'])} to {write(one['upper'])}")
+        rows.append(row)
+    head = ("score", "days since the last order (r)", "orders (f)", "money (m)")
+    return _page.table(head, rows)
+
+
 def _pictures(customers: "pd.DataFrame") -> str:
     grid = _page.blank_figure(6.0, 4.6)
     segmentation.plot_rfm_heatmap(customers, ax=grid)
@@ -79,7 +102,7 @@ def _profile(inputs: Inputs, customers: "pd.DataFrame") -> str:
         rows.append(
             (
                 by["customers"].iloc[0],
-                _page.text(str(segment).replace("_", " ")),
+                _page.text(str(segment)),
                 _page.number(by["customers"].iloc[0]),
                 _page.percent(by["share_of_customers"].iloc[0]),
                 _page.percent(by["share_of_revenue"].iloc[0]),
@@ -107,8 +130,9 @@ def _migration(inputs: Inputs) -> str:
     )
     moved = segmentation.segment_migration(history, customer_col=inputs.columns.customer)
     body += _page.paragraph(
-        f"Segments by the cuts of {ends[0]} on every day, so that customers move only by what they "
-        "did or did not buy."
+        f"Segments by the cuts of {ends[0]} on every day. Orders and money are totals since "
+        "the data begin and only grow, so that with kept cuts customers drift towards the frequent "
+        "segments."
     )
     for before, after in reversed(list(pairwise(ends))):
         ax = _page.blank_figure(8.5, 6.0)
@@ -140,8 +164,12 @@ def _actions(inputs: Inputs, customers: "pd.DataFrame") -> "pd.DataFrame":
 
 def _reason(row: Any) -> str:
     often = "order" if row.frequency == 1 else "orders"
-    rank = "the most frequent fifth" if row.segment == "cant_lose" else "the more frequent buyers"
+    rhythm = ""
+    if row.frequency > 1 and row.last_date > row.first_date:
+        gap = (row.last_date - row.first_date).days / (row.frequency - 1)
+        rhythm = f", one every {gap:,.0f} days" if gap >= 1.5 else ", one a day"
+    rank = "one of the most frequent fifth" if row.segment == "cant_lose" else "a frequent buyer"
     return (
-        f"{row.frequency:,} {often} worth {_page.money(row.monetary)}, none for "
-        f"{row.recency_days:,} days: one of {rank}, gone quiet"
+        f"{row.frequency:,} {often} worth {_page.money(row.monetary)}{rhythm}; none for "
+        f"{row.recency_days:,} days: {rank} gone quiet"
     )

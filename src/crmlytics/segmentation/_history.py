@@ -46,6 +46,9 @@ def rfm_history(
 
     Only what was known on each day is used. With cuts kept from the first day (the default) a
     customer changes segment only by what they did; with ``cuts="each"`` also because others did.
+    Frequency and monetary are totals since the table begins, so against kept cuts they drift
+    upwards with time: for a steady picture hand over rows of one length of time for each day, or
+    use ``cuts="each"``.
 
     Parameters
     ----------
@@ -163,13 +166,19 @@ def _last_days(source: _frame.Source, every: str, start: Any, as_of: Any) -> lis
     first = source.days("date")[0]
     numbers = np.arange(_periods.of_day(first, every), _periods.of_day(last, every) + 1)
     ends = _periods.first_days(numbers + 1, every) - 1
-    if start is not None:
-        ends = ends[ends >= _checks.day(start, name="start", caller=caller)]
     ends = ends[ends <= last]
+    if start is not None and len(ends):
+        begin = _checks.day(start, name="start", caller=caller)
+        if begin > ends[-1]:
+            raise NotEnoughDataError(
+                f"{caller}: start {_checks.iso(begin)} is after the last period that is over, "
+                f"which ends on {_checks.iso(int(ends[-1]))}. Choose an earlier start."
+            )
+        ends = ends[ends >= begin]
     if not len(ends):
         raise NotEnoughDataError(
             f"{caller}: no period of every={every!r} is over by {_checks.iso(last)}. "
-            "Choose a shorter period, or an earlier start."
+            "Choose a shorter period."
         )
     return [int(end) for end in ends]
 

@@ -49,7 +49,8 @@ def segment_profile(
     segment_col : str, default "segment"
         The column with the segment; null is a segment of its own.
     features : sequence of str, optional
-        Numeric columns to describe; by default all of them but the id and the RFM scores. Nulls
+        Numeric columns to describe; by default all of them but the RFM scores, the id, and
+        columns whose name ends in "id". Nulls
         are left out, feature by feature; ``n`` counts the rest.
     monetary_col : str, optional
         The column ``share_of_revenue`` is taken from; by default "monetary" where there is one.
@@ -107,7 +108,11 @@ def segment_profile(
     if features is None:
         left_out = {customer_col, segment_col, *SCORES, "rfm_code", "rfm_score"}
         schema = opened.collect_schema()
-        features = [c for c in opened.columns if c not in left_out and schema[c].is_numeric()]
+        features = [
+            c
+            for c in opened.columns
+            if c not in left_out and schema[c].is_numeric() and not c.lower().endswith("id")
+        ]
     names = _checks.columns(features, name="features", caller=caller)
     roles = {"segment_col": segment_col}
     roles |= {} if monetary_col is None else {"monetary_col": monetary_col}
