@@ -72,7 +72,13 @@ def test_the_page_has_a_picture_of_everything(made):
     text = made.report.read_text(encoding="utf-8")
     # revenue, growth, cohorts, retention, heatmap, segments, migration of two quarters
     assert text.count("<svg") == 8
-    for words in ("Who moved", "What the checks found", "average order value", "cant lose"):
+    for words in (
+        "Who moved",
+        "What the checks found",
+        "average order value",
+        "cant_lose",
+        "days since",
+    ):
         assert words in text
 
 

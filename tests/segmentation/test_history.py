@@ -139,7 +139,7 @@ def test_nobody_is_there_before_a_purchase():
         ({"segment_map": "grid"}, OptionError, "rfm_history: segment_map must be one of"),
         ({"start": "soon"}, OptionError, "rfm_history: start must be a day"),
         ({"every": "Y"}, NotEnoughDataError, "rfm_history: no period of every='Y' is over by"),
-        ({"start": date(2027, 1, 1)}, NotEnoughDataError, "rfm_history: no period"),
+        ({"start": date(2027, 1, 1)}, NotEnoughDataError, "rfm_history: start 2027-01-01 is after"),
         ({"as_of": date(2020, 1, 1)}, OptionError, "rfm_history: as_of 2020-01-01 is before"),
     ],
 )
