@@ -97,7 +97,7 @@ SENTENCES: dict[str, dict[str, dict[int, tuple[str, ...]]]] = {
             ),
             0: (
                 "I called customer service about {the invoice|my address|the delivery date}.",
-                "The agent asked for my {order|tracking} number.",
+                "The helpline asked for my {order|tracking} number.",
             ),
         },
     },
