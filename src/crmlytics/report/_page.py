@@ -1,7 +1,7 @@
 """The page itself: one HTML file with its style, tables and pictures inside, and no script."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,6 @@ class Section:
     cards: tuple[str, ...] = ()  # HTML of `card`
     customers: "pd.DataFrame | None" = None  # columns for the customer table, with its id
     actions: "pd.DataFrame | None" = None
-    warnings: tuple[str, ...] = field(default=())
 
 
 def text(value: Any) -> str:
