@@ -4,7 +4,7 @@ Rooms are loaded when they are first used, so that ``import crmlytics`` stays li
 
 >>> import crmlytics as crm
 >>> sorted(crm.__all__)  # doctest: +ELLIPSIS
-['__version__', 'datasets', ...]
+['__version__', 'btyd', 'datasets', ...]
 """
 
 from importlib import import_module
@@ -13,17 +13,30 @@ from typing import TYPE_CHECKING, Any
 from crmlytics._version import __version__
 
 if TYPE_CHECKING:
-    from crmlytics import datasets, errors, kpi, quality, report, segmentation
+    from crmlytics import btyd, datasets, errors, kpi, quality, report, segmentation
+    from crmlytics._model import load_model
 
-_ROOMS = ("datasets", "errors", "kpi", "quality", "report", "segmentation")
+_ROOMS = ("btyd", "datasets", "errors", "kpi", "quality", "report", "segmentation")
 
-__all__ = ["__version__", "datasets", "errors", "kpi", "quality", "report", "segmentation"]
+__all__ = [
+    "__version__",
+    "btyd",
+    "datasets",
+    "errors",
+    "kpi",
+    "load_model",
+    "quality",
+    "report",
+    "segmentation",
+]
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name in _ROOMS:
             return import_module(f"crmlytics.{name}")
+        if name == "load_model":
+            return import_module("crmlytics._model").load_model
         raise AttributeError(f"module 'crmlytics' has no attribute {name!r}")
 
     def __dir__() -> list[str]:

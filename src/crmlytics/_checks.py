@@ -147,6 +147,12 @@ def columns(value: Any, *, name: str, caller: str) -> list[str]:
     )
 
 
+def shown(value: Any) -> str:
+    """Write a value for a sentence, cut where it is long."""
+    written = repr(value)
+    return written if len(written) <= 60 else f"{written[:57]}..."
+
+
 def at_least(needed: int, got: int, what: str, caller: str, advice: str) -> None:
     """Refuse a table that is sound but too small."""
     if got < needed:

@@ -1,0 +1,211 @@
+"""Fitted models: what they share, and how they are kept as JSON.
+
+A model exists only fitted and never changes. A file holds its kind, a format version and plain
+numbers; reading one looks the kind up in a fixed list and checks every value against the fields
+of that kind, so that a file can never run code.
+"""
+
+import json
+import math
+import os
+import tempfile
+import types
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+
+from crmlytics import _checks
+from crmlytics._version import __version__
+from crmlytics.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+_KINDS = {
+    "BgNbdModel": "crmlytics.btyd._bg_nbd",
+    "MbgNbdModel": "crmlytics.btyd._bg_nbd",
+    "ParetoNbdModel": "crmlytics.btyd._pareto_nbd",
+    "BgBbModel": "crmlytics.btyd._bg_bb",
+    "GammaGammaModel": "crmlytics.btyd._gamma_gamma",
+    "SbgModel": "crmlytics.btyd._sbg",
+    "ClvModel": "crmlytics.kpi._clv_model",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A fitted model, kept with `save` and read again with ``crmlytics.load_model``."""
+
+    def summary(self) -> "pd.DataFrame":
+        """Return the parameters as a table."""
+        raise NotImplementedError
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a JSON file; ``crmlytics.load_model(path)`` returns an equal one.
+
+        The file is written beside its place and moved there, so that a failure leaves no half file.
+
+        Parameters
+        ----------
+        path : path
+            File to write; one that is there is replaced.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be written.
+        """
+        kept = {"kind": type(self).__name__, "format": FORMAT, "crmlytics": __version__}
+        text = json.dumps(kept | {"values": _values(self)}, indent=1, allow_nan=False)
+        place = Path(path)
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", dir=place.parent, prefix=".model-", delete=False
+            ) as beside:
+                beside.write(text + "\n")
+            Path(beside.name).replace(place)
+        except OSError as error:
+            raise DataError(
+                f"save: cannot write to {str(place)!r} ({error.strerror}). "
+                "Choose a folder that can be written."
+            ) from error
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model that was saved with its ``save`` method.
+
+    Parameters
+    ----------
+    path : path
+        File that ``save`` wrote.
+
+    Returns
+    -------
+    Model
+        A model equal to the one saved, of the same class.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is damaged, holds no model of crmlytics, or was written by a
+        newer version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> import crmlytics as crm
+    >>> survivors = [1000, 869, 743, 653, 593, 551, 517, 491]
+    >>> table = pd.DataFrame({"age": range(8), "survivors": survivors})
+    >>> model = crm.btyd.fit_sbg(table)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "model.json"
+    ...     model.save(file)
+    ...     crm.load_model(file) == model
+    True
+    """
+    place = Path(path)
+    try:
+        kept = json.loads(place.read_text(encoding="utf-8"), parse_constant=_no_constant)
+    except OSError as error:
+        raise DataError(
+            f"load_model: cannot read {str(place)!r} ({error.strerror}). Give the path of a file "
+            "that a model's save() wrote."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"load_model: {str(place)!r} is no JSON file, or a damaged one. Save the model again."
+        ) from error
+    if not isinstance(kept, dict) or not isinstance(kept.get("kind"), str):
+        raise DataError(f"load_model: {str(place)!r} holds no model of crmlytics. {_GIVE}")
+    if kept["kind"] not in _KINDS:
+        raise DataError(
+            f"load_model: {str(place)!r} holds a {kept['kind']!r}, which this version of crmlytics "
+            "does not know. Update crmlytics, or fit the model again."
+        )
+    version = kept.get("format")
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= FORMAT:
+        raise DataError(
+            f"load_model: {str(place)!r} has format {version!r}, and this version of crmlytics "
+            f"reads 1 to {FORMAT}. Update crmlytics, or fit the model again."
+        )
+    try:
+        return _decode_model(kept["kind"], kept.get("values"))
+    except _DamagedError as error:
+        raise DataError(
+            f"load_model: {str(place)!r} is damaged ({error}). Save the model again."
+        ) from error
+
+
+_GIVE = "Give the path of a file that a model's save() wrote."
+
+
+class _DamagedError(Exception):
+    """A value of a file that its field cannot have."""
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(word)  # NaN and Infinity are no JSON, and no model has them
+
+
+def _values(model: Model) -> dict[str, Any]:
+    return {field.name: _encode(getattr(model, field.name)) for field in fields(model)}
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Model):
+        return {"kind": type(value).__name__, "values": _values(value)}
+    if isinstance(value, tuple):
+        return [_encode(each) for each in value]
+    return value
+
+
+def _class(kind: str) -> Any:
+    return getattr(import_module(_KINDS[kind]), kind)
+
+
+def _decode_model(kind: str, values: Any) -> Model:
+    made = _class(kind)
+    hints = get_type_hints(made)
+    names = [field.name for field in fields(made)]
+    if not isinstance(values, dict) or set(values) != set(names):
+        raise _DamagedError(f"the values of {kind} are not {names}")
+    decoded = {name: _decode(values[name], hints[name], name) for name in names}
+    model: Model = made(**decoded)
+    return model
+
+
+def _decode(value: Any, hint: Any, name: str) -> Any:
+    """Return the value of a field if it is what the field's annotation says."""
+    if get_origin(hint) in {Union, types.UnionType}:
+        return _decode_union(value, hint, name)
+    if isinstance(hint, type) and issubclass(hint, Model):
+        kind = value.get("kind") if isinstance(value, dict) else None
+        if kind not in _KINDS or not issubclass(_class(kind), hint):
+            raise _DamagedError(f"{name} is no {hint.__name__}")
+        return _decode_model(kind, value.get("values"))
+    if get_origin(hint) is tuple and isinstance(value, list):
+        inner = get_args(hint)[0]
+        return tuple(_decode(each, inner, name) for each in value)
+    plain = isinstance(value, bool) is (hint is bool)
+    if hint is float and plain and isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    if hint in {int, str, bool} and plain and isinstance(value, hint):
+        return value
+    raise _DamagedError(f"{name} is {_checks.shown(value)}")
+
+
+def _decode_union(value: Any, hint: Any, name: str) -> Any:
+    for option in get_args(hint):
+        if option is type(None):
+            if value is None:
+                return None
+            continue
+        try:
+            return _decode(value, option, name)
+        except _DamagedError:
+            continue
+    raise _DamagedError(f"{name} is {_checks.shown(value)}")
