@@ -1,0 +1,14 @@
+"""What customers are worth: models of purchasing and spend ("buy till you die")."""
+
+from crmlytics.btyd._bg_nbd import BgNbdModel, MbgNbdModel, fit_bg_nbd, fit_mbg_nbd
+from crmlytics.btyd._pareto_nbd import ParetoNbdModel, fit_pareto_nbd, likelihood_ratio_test
+
+__all__ = [
+    "BgNbdModel",
+    "MbgNbdModel",
+    "ParetoNbdModel",
+    "fit_bg_nbd",
+    "fit_mbg_nbd",
+    "fit_pareto_nbd",
+    "likelihood_ratio_test",
+]

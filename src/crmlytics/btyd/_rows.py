@@ -12,7 +12,7 @@ import numpy as np
 
 from crmlytics import _checks, _frame
 from crmlytics._columns import Floats, Ints
-from crmlytics.errors import ColumnError, DataError
+from crmlytics.errors import ColumnError, DataError, NotEnoughDataError
 
 _LONGEST = 30_000.0  # periods: 82 years of days, or more than three years of hours
 _MAKER = "purchase_summary"
@@ -167,4 +167,19 @@ def _refuse(source: _frame.Source, role: str, bad: Any, what: str, advice: str) 
         raise DataError(
             f"{source.caller}: {_of(source, bad)} of summary have values of {column!r} that are "
             f"{what}. {way}"
+        )
+
+
+def enough(summary: Summary, caller: str) -> None:
+    """Refuse a summary from which nothing can be learned."""
+    _checks.at_least(10, len(summary), "customers", caller, "Take a longer period.")
+    if not summary.frequency.any():
+        raise NotEnoughDataError(
+            f"{caller}: nobody of {len(summary):,} customers bought a second time, so that nothing "
+            "tells how often customers come back. Take a longer period."
+        )
+    if not (summary.age > 0).any():
+        raise NotEnoughDataError(
+            f"{caller}: all {len(summary):,} customers are of age 0: nobody was watched after the "
+            "first purchase. Take a longer period."
         )
