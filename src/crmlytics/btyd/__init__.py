@@ -2,6 +2,7 @@
 
 from crmlytics.btyd._bg_nbd import BgNbdModel, MbgNbdModel, fit_bg_nbd, fit_mbg_nbd
 from crmlytics.btyd._pareto_nbd import ParetoNbdModel, fit_pareto_nbd, likelihood_ratio_test
+from crmlytics.btyd._total import total_interval
 
 __all__ = [
     "BgNbdModel",
@@ -11,4 +12,5 @@ __all__ = [
     "fit_mbg_nbd",
     "fit_pareto_nbd",
     "likelihood_ratio_test",
+    "total_interval",
 ]

@@ -23,7 +23,7 @@ def survival(R: Floats, c: Floats, a: Floats, b: Floats) -> Floats:
     """Mean of (1 + p c)^-R: still alive."""
     from scipy.special import hyp2f1
 
-    good = _benign(R, c)
+    good = _benign(R, c, b)
     answer = np.ones(R.shape)
     z = c[good] / (1 + c[good])
     answer[good] = (1 + c[good]) ** -R[good] * hyp2f1(
@@ -36,7 +36,7 @@ def expected(R: Floats, c: Floats, a: Floats, b: Floats) -> Floats:
     """Mean of (1 - (1 + p c)^-R) / p: purchases until leaving or the end."""
     from scipy.special import hyp2f1
 
-    good = _benign(R, c) & (np.abs(a - 1) > 1e-2) & (R * c > 1e-2) & (a < 100) & (b > 0.01)
+    good = _benign(R, c, b) & (np.abs(a - 1) > 1e-2) & (R * c > 1e-2) & (a < 100) & (b > 0.01)
     answer = np.zeros(R.shape)
     z = c[good] / (1 + c[good])
     left = (1 + c[good]) ** -R[good] * hyp2f1(
@@ -46,9 +46,9 @@ def expected(R: Floats, c: Floats, a: Floats, b: Floats) -> Floats:
     return _repair(answer, ~good & (c > 0), R, c, a, b, _purchases)
 
 
-def _benign(R: Floats, c: Floats) -> Bools:
-    """Mark the rows where scipy's 2F1 was found exact to 1e-11 against 60 digits."""
-    return (c > 0) & (c < 10) & (R < 40)
+def _benign(R: Floats, c: Floats, b: Floats) -> Bools:
+    """Mark the rows where scipy's 2F1 was found exact to 1e-10 against 60 digits."""
+    return (c > 0) & (c < 10) & (R < 40) & (b < 2_000)
 
 
 def _still_there(p: Floats, R: Any, c: Any) -> Floats:

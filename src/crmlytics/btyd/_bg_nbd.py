@@ -15,8 +15,8 @@ from crmlytics.btyd._likelihoods import GeometricLikelihood, Weighted
 from crmlytics.btyd._process import GeometricProcess
 from crmlytics.btyd._purchase import PurchaseModel
 
-# mean rates come from the data; these are shapes and chances that most shops are not far from
-_SHAPES = ((0.5, 0.8, 2.5), (2.0, 0.3, 3.0), (0.2, 2.0, 2.0))
+# mean rates come from the data; the last start leads to where some leave at once and others never
+_SHAPES = ((0.5, 0.8, 2.5), (2.0, 0.3, 3.0), (0.2, 2.0, 2.0), (0.5, 0.02, 0.5))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class BgNbdModel(PurchaseModel):
 
         del covariates
         flips = x + self.first_flip
-        grown = np.log((self.alpha + age) / (self.alpha + tx))
+        grown = np.log1p((age - tx) / (self.alpha + tx))
         odds = np.log(self.a / np.maximum(self.b + flips - 1, 1e-300)) + (self.r + x) * grown
         return np.where(flips > 0, expit(-odds), 1.0)
 

@@ -17,6 +17,8 @@ from crmlytics.errors import FitError
 
 _LARGEST = 25.0  # logarithm of a parameter; beyond, sums of its size have no digits left
 _FLAT = 1e-6  # gradient of the mean log-likelihood up to which a point counts as an optimum
+# without churn, say, the likelihood rises for ever, ever less: the edge is as good as its end
+_EDGE = 1e-4
 _MOST = 200
 
 
@@ -120,12 +122,16 @@ def _finish(seen: _Remembered, theta: Floats) -> Floats:
     return theta
 
 
+def _at_edge(found: Optimum) -> bool:
+    return bool(np.abs(found.theta).max() > _LARGEST - 1)
+
+
 def maximise(
     objective: Objective, starts: Sequence[Floats], n: float, *, caller: str, advice: str
 ) -> Optimum:
     """Return the optimum, or say that the data have none."""
     best = climb(objective, starts, n)
-    if best is None or not best.gradient_norm <= _FLAT:
+    if best is None or not best.gradient_norm <= (_EDGE if _at_edge(best) else _FLAT):
         norm = "" if best is None else f" (gradient of the mean {best.gradient_norm:.1e})"
         raise FitError(f"{caller}: the likelihood has no maximum that could be found{norm}. {advice}")
     found: Optimum = best

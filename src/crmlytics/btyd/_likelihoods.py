@@ -122,11 +122,11 @@ class GeometricLikelihood:
         d = self._dead
         share_T, share_tx = alpha / (alpha + d["T values"]), alpha / (alpha + d["tx values"])
         flip = b + d["x values"] + self.first_flip - 1
-        grown = (np.log(alpha + d["T values"])[d["T place"]]
-                 - np.log(alpha + d["tx values"])[d["tx place"]])  # fmt: skip
-        fall = (share_T[d["T place"]] - share_tx[d["tx place"]])
-        curve = ((share_T * (1 - share_T))[d["T place"]]
-                 - (share_tx * (1 - share_tx))[d["tx place"]])  # fmt: skip
+        to_T, to_tx = d["T place"], d["tx place"]
+        # log1p keeps the digits of the difference where alpha is large
+        grown = np.log1p(d["T values"] / alpha)[to_T] - np.log1p(d["tx values"] / alpha)[to_tx]
+        fall = share_T[to_T] - share_tx[to_tx]
+        curve = (share_T * (1 - share_T))[to_T] - (share_tx * (1 - share_tx))[to_tx]
         odds = (r + d["x"]) * grown + (np.log(a) - np.log(flip))[d["x place"]]
         part = (b / flip)[d["x place"]]
         dead = expit(odds)

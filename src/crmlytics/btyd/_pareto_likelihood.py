@@ -141,7 +141,7 @@ def _left(
 
     R = r + x
     total = part.weight.sum(axis=1)
-    grown_a, grown_b = np.log((A + T) / (A + tx)), np.log((B + T) / (B + tx))
+    grown_a, grown_b = np.log1p((T - tx) / (A + tx)), np.log1p((T - tx) / (B + tx))
     odds = np.log(total) + R * grown_a + s * grown_b - np.log(B + tx) + np.log(s)
     dead = expit(odds)
     chance = part.weight / total[:, None]

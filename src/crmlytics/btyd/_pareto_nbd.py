@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # shapes of purchasing and of leaving, and the rate of leaving in units of the longest age
-_SHAPES = ((0.5, 0.5, 0.5), (2.0, 0.3, 3.0), (0.3, 2.0, 1.0))
+_SHAPES = ((0.5, 0.5, 0.5), (2.0, 0.3, 3.0), (0.3, 2.0, 1.0), (0.5, 0.02, 0.001))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +95,8 @@ class ParetoNbdModel(PurchaseModel):
         alpha, beta = self._rates(len(x), covariates)
         R = self.r + x
         died = _death.log_integral(R, alpha, self.s, beta, tx, age)
-        odds = died + R * np.log((alpha + age) / (alpha + tx))
-        odds += self.s * np.log((beta + age) / (beta + tx)) - np.log(beta + tx) + np.log(self.s)
+        odds = died + R * np.log1p((age - tx) / (alpha + tx))
+        odds += self.s * np.log1p((age - tx) / (beta + tx)) - np.log(beta + tx) + np.log(self.s)
         return np.asarray(expit(-odds), dtype=np.float64)
 
     def _simulated(self, n: int, age: float, rng: np.random.Generator) -> tuple[Any, Any, Any]:
