@@ -1,6 +1,6 @@
 """Reductions of eager tables: integer codes and numpy arrays, one pass each.
 
-`_transactions` is their only caller. Ids are encoded once (`Source.keys`) and every count, sum,
+`_transactions` and `_occasions` are their only callers. Ids are encoded once (`Source.keys`) and every count, sum,
 first and last is a `bincount` or a `ufunc.at` over the codes.
 """
 
@@ -134,12 +134,17 @@ def per_customer(
     spent, known = sums(pick(keys.codes, paid), amounts, keys.size)
     reduced["spent"] = spent[customers]
     reduced["known"] = None if known is None else known[customers]
-    left_out = 0
-    if negative is not None:
-        there = np.bincount(pick(keys.codes, seen), minlength=keys.size)
-        left_out = int(np.count_nonzero(there)) - len(customers)
     reduced["customer"] = customers
-    return reduced, keys, left_out
+    return reduced, keys, returns_only(source, seen, len(customers))
+
+
+def returns_only(source: Source, rows: Bools | None, n_customers: int) -> int:
+    """Count the customers of these rows beyond those who bought something."""
+    if returns(source) is None:
+        return 0
+    keys = source.keys("customer")
+    there = np.bincount(pick(keys.codes, rows), minlength=keys.size)
+    return int(np.count_nonzero(there)) - n_customers
 
 
 def _customer_days(source: Source, rows: Bools | None) -> Ints:
@@ -153,14 +158,18 @@ def _customer_days(source: Source, rows: Bools | None) -> Ints:
 
 def _days_per(codes: Any, size: int, days: Ints) -> Ints:
     """Count the different days of each customer."""
-    if not len(days):
-        return np.zeros(size, dtype=np.int64)
-    low, high = int(days.min()), int(days.max())
-    cells = np.multiply(codes, high - low + 1, dtype=np.int64)
+    found, span, _ = days_of(codes, size, days)
+    return np.bincount(found.present // span, minlength=size)
+
+
+def days_of(codes: Any, size: int, days: Ints) -> tuple["Occurring", int, int]:
+    """Find the different days of each customer: cells of code * span + day - low, span, low."""
+    low, high = (int(days.min()), int(days.max())) if len(days) else (0, 0)
+    span = high - low + 1
+    cells = np.multiply(codes, span, dtype=np.int64)
     cells += days
     cells -= low
-    present = occurring(cells, size * (high - low + 1)).present
-    return np.bincount(present // (high - low + 1), minlength=size)
+    return occurring(cells, size * span), span, low
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,11 @@ def day_number(column: str) -> nw.Expr:
     return year * 365 + leaps + moment.ordinal_day().cast(nw.Int64) - EPOCH_ORDINAL
 
 
+def over_constant(numbers: nw.Expr, constant: float) -> nw.Expr:
+    """Divide by a constant; Polars would multiply by its reciprocal, a last bit beside it."""
+    return numbers / (numbers * 0.0 + constant)
+
+
 def working(like: Lazy | Any, table: pa.Table, kind: str) -> Lazy:
     """Bring a small table of numbers and dates into the engine of a source."""
     if kind == "DuckDB relation":

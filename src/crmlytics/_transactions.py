@@ -40,18 +40,17 @@ def money_expression(column: str, precision: int) -> nw.Expr:
     units = nw.col(column) * scale
     size = nw.when(units < 0).then(-units).otherwise(units)
     whole = (units + (size * _NOISE_SHARE + _NOISE + 0.5)).floor()
-    # Polars multiplies by the reciprocal of a constant, a last bit beside the quotient elsewhere
-    rounded = whole / (whole * 0.0 + scale)
+    rounded = _lazy.over_constant(whole, scale)
     return nw.when(size < _ALL_WHOLE).then(rounded).otherwise(nw.col(column))
 
 
-def seen(source: Source, day: int) -> Any:
-    """Return the rows of a lazy source up to the end of a day, dates cut to days."""
+def seen(source: Source, day: int, *, whole_days: bool = True) -> Any:
+    """Return the rows of a lazy source up to the end of a day, dates cut to days if asked."""
     table = source.table
     if day < source.days("date")[1]:
         end = np.datetime64(day + 1, "D").astype("M8[us]").item()
         table = table.filter(nw.col("date") < nw.lit(end))
-    return table.with_columns(nw.col("date").dt.truncate("1d"))
+    return table.with_columns(nw.col("date").dt.truncate("1d")) if whole_days else table
 
 
 def per_customer(
@@ -64,7 +63,7 @@ def per_customer(
     drop = returns == "drop"
     if source.lazy:
         reduced = _per_customer_lazy(source, day, count=count, drop=drop, precision=precision)
-        left_out = _returns_only(source, day) if source.facts["amount negative"] else 0
+        left_out = returns_only(source, day)
     else:
         found, keys, left_out = _codes.per_customer(source, day, count=count, drop_returns=drop)
         monetary = money(found["spent"], precision)
@@ -83,22 +82,27 @@ def per_customer(
                 "last_date": _periods.timestamps(found["last"][place]),
             }
         )
-    if left_out and warn:
+    if warn:
+        warn_of_returns_only(source, left_out)
+    return reduced
+
+
+def warn_of_returns_only(source: Source, left_out: int) -> None:
+    if left_out:
         _checks.warn(
             f"{source.caller}: {left_out} customers of {source.argument} have returns only "
             "(amounts below 0) and are left out."
         )
-    return reduced
 
 
-def _purchases(table: Any) -> Any:
+def purchases(table: Any) -> Any:
     """Mark purchases (amounts that are not below 0; unknown ones count) as 1 and returns as 0."""
     is_return = nw.col("amount") < 0
     return table.with_columns(bought=nw.when(is_return).then(0).otherwise(1).cast(nw.Int64))
 
 
 def _per_customer_lazy(source: Source, day: int, *, count: str, drop: bool, precision: int) -> Any:
-    lines = _purchases(seen(source, day))
+    lines = purchases(seen(source, day))
     if drop:
         lines = lines.filter(nw.col("bought") == 1)
     lines = lines.with_columns(
@@ -139,8 +143,11 @@ def _per_customer_lazy(source: Source, day: int, *, count: str, drop: bool, prec
     )
 
 
-def _returns_only(source: Source, day: int) -> int:
-    lines = _purchases(seen(source, day))
+def returns_only(source: Source, day: int) -> int:
+    """Count the customers of a lazy source with nothing but returns."""
+    if not source.facts.get("amount negative"):
+        return 0
+    lines = purchases(seen(source, day))
     customers = _lazy.agg(lines, ["customer"], bought=("bought", "max"))
     counted = _lazy.agg(customers.filter(nw.col("bought") == 0), [], customers="len")
     return int(_lazy.collect(counted)["customers"][0].as_py())
@@ -191,7 +198,7 @@ def period_flow(source: Source, when: Calendar, day: int, *, orders: bool) -> An
     by, parts = source.by, []
     has_amounts = "amount" in source.names
     if has_amounts:
-        lines = _purchases(lines).with_columns(
+        lines = purchases(lines).with_columns(
             unknown=nw.col("amount").is_null().cast(nw.Int64),
             paid=nw.col("amount").fill_null(0.0),
         )
