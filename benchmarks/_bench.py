@@ -211,13 +211,15 @@ def _give_back() -> None:
             trim(0)
 
 
-def measure(module: str, comparisons: dict[str, Comparison], n_rows: int) -> list[dict[str, Any]]:
+def measure(
+    module: str, comparisons: dict[str, Comparison], n_rows: int, rows: type[Rows] = Rows
+) -> list[dict[str, Any]]:
     """Run all comparisons of a module; plain values, ready for JSON."""
     measured = []
-    shared = Rows(n_rows, "")
+    shared = rows(n_rows, "")
     for key, comparison in comparisons.items():
         if shared.ids != comparison.ids:
-            shared = Rows(n_rows, comparison.ids)
+            shared = rows(n_rows, comparison.ids)
         times = time_cases(comparison, shared)
         measured.append({"key": key, "title": comparison.title, "times": times})
     del shared
@@ -287,7 +289,7 @@ def tables(measured: list[dict[str, Any]]) -> str:
     return "\n\n".join(parts)
 
 
-def main(module: str, comparisons: dict[str, Comparison]) -> None:
+def main(module: str, comparisons: dict[str, Comparison], rows: type[Rows] = Rows) -> None:
     """Run one benchmark from the command line."""
     parser = argparse.ArgumentParser(description=f"Run {module} alone.")
     parser.add_argument("--rows", type=int, default=10_000_000)
@@ -295,7 +297,7 @@ def main(module: str, comparisons: dict[str, Comparison]) -> None:
     parser.add_argument("--only", help="the name of one comparison", choices=list(comparisons))
     asked = parser.parse_args()
     chosen = {asked.only: comparisons[asked.only]} if asked.only else comparisons
-    measured = measure(module, chosen, asked.rows)
+    measured = measure(module, chosen, asked.rows, rows)
     if asked.json:
         asked.json.write_text(json.dumps(measured), encoding="utf-8")
     else:

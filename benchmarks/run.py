@@ -23,10 +23,12 @@ from _bench import markdown, tables
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-BENCHES = {"bench_segmentation": "Segmentation", "bench_kpi": "KPI"}
-LIBRARIES = ("crmlytics", "numpy", "pandas", "pyarrow", "narwhals", "polars", "duckdb")
+BENCHES = {"bench_segmentation": "Segmentation", "bench_kpi": "KPI", "bench_btyd": "Value"}
+LIBRARIES = (
+    "crmlytics", "numpy", "scipy", "pandas", "pyarrow", "narwhals", "polars", "duckdb", "lifetimes",
+)  # fmt: skip
 # module: the most CPU seconds that importing it may take; None: stated only
-IMPORTS = {"crmlytics": 0.1, "crmlytics.segmentation": None, "crmlytics.kpi": None, "pandas": None}
+IMPORTS = {"crmlytics": 0.1, "crmlytics.segmentation": None, "crmlytics.kpi": None, "crmlytics.btyd": None, "pandas": None}
 
 
 def run_bench(module: str, n_rows: int) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ Every function here raises before any work is done, with a sentence that names t
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crmlytics.errors import CrmlyticsWarning, NotEnoughDataError, OptionError
+from crmlytics.errors import CrmlyticsError, CrmlyticsWarning, NotEnoughDataError, OptionError
 
 PERIODS = ("D", "W", "M", "Q", "Y")
 _MOST_CELLS = 20_000_000
@@ -145,6 +146,15 @@ def columns(value: Any, *, name: str, caller: str) -> list[str]:
         f"{caller}: {name} must be a column name or a list of different column names; "
         f"got {value!r}."
     )
+
+
+@contextmanager
+def speaking_as(caller: str) -> Iterator[None]:
+    """Let errors of the functions called inside name the function that the user called."""
+    try:
+        yield
+    except CrmlyticsError as error:
+        raise type(error)(f"{caller}: {str(error).split(': ', 1)[-1]}") from error
 
 
 def shown(value: Any) -> str:

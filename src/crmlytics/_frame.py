@@ -28,6 +28,7 @@ ROLES = {
     "amount_col": "number",
     "quantity_col": "number",
     "monetary_col": "number",
+    "margin_col": "number",
     "segment_col": "key",
     "by": "group",
     "features": "number",

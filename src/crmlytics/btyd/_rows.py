@@ -90,7 +90,7 @@ def read(
     if customer_col is not None and has_id(summary, customer_col, caller):
         roles = {"customer_col": customer_col, **roles}
     source = _frame.read(
-        summary, caller=caller, argument="summary", roles=roles | dict(extra or {}),
+        summary, caller=caller, argument="summary", roles={**roles, **(extra or {})},
         features=covariates, result=result, maker=_MAKER,
     )  # fmt: skip
     for role in ("frequency", "recency", age):
