@@ -1,7 +1,7 @@
 """Reductions of eager tables: integer codes and numpy arrays, one pass each.
 
-`_transactions` and `_occasions` are their only callers. Ids are encoded once (`Source.keys`) and every count, sum,
-first and last is a `bincount` or a `ufunc.at` over the codes.
+`_transactions` and `_occasions` are their only callers. Ids are encoded once (`Source.keys`), and
+every count, sum, first and last is a `bincount` or a `ufunc.at` over the codes.
 """
 
 from dataclasses import dataclass
@@ -89,17 +89,24 @@ def _by_runs(groups: Any, n_groups: int, orders: Any) -> Ints | None:
 
 
 def distinct_per(groups: Any, n_groups: int, items: Any, n_items: int) -> Ints:
-    """Count the different items of each group.
+    """Count the different items of each group."""
+    return np.bincount(owners(groups, n_groups, items, n_items), minlength=n_groups)
 
-    Most items (orders) belong to one group (customer): then one owner an item is noted and the
-    owners are counted, which needs no sorting. Otherwise the pairs are made distinct.
+
+def owners(groups: Any, n_groups: int, items: Any, n_items: int) -> Any:
+    """Return the group of each different pair of group and item.
+
+    Most items (orders) belong to one group (customer): then one owner an item is noted, which
+    needs no sorting. Otherwise the pairs are made distinct.
     """
     owner: Any = np.full(n_items, -1, dtype=np.int32 if n_groups < 2**31 else np.int64)
     owner[items] = groups
     if np.array_equal(owner[items], groups):
-        return np.bincount(owner[owner >= 0], minlength=n_groups)
-    pairs = sorted_distinct(np.asarray(groups, dtype=np.int64) * n_items + items)
-    return np.bincount(pairs // n_items, minlength=n_groups)
+        return owner[owner >= 0]
+    if n_groups * n_items >= 2**63:
+        some, groups = np.unique(groups, return_inverse=True)
+        return some[owners(groups, len(some), items, n_items)]
+    return sorted_distinct(np.asarray(groups, dtype=np.int64) * n_items + items) // n_items
 
 
 def per_customer(
