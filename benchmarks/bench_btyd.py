@@ -98,8 +98,10 @@ class Customers(Rows):
         """Return our Pareto/NBD and BG/NBD, lifetimes' with the same parameters, customers."""
         ours = fit_pareto_nbd(self.tenth), fit_bg_nbd(self.tenth)
         pareto, bg = lifetimes.ParetoNBDFitter(), lifetimes.BetaGeoFitter()
-        pareto.params_ = pd.Series({name: getattr(ours[0], name) for name in "r alpha s beta".split()})
-        bg.params_ = pd.Series({name: getattr(ours[1], name) for name in "r alpha a b".split()})
+        pareto.params_ = pd.Series(
+            {name: getattr(ours[0], name) for name in ["r", "alpha", "s", "beta"]}
+        )
+        bg.params_ = pd.Series({name: getattr(ours[1], name) for name in ["r", "alpha", "a", "b"]})
         return ours, (pareto, bg), self.many
 
 
@@ -161,7 +163,9 @@ def their_summary(log: pd.DataFrame) -> pd.DataFrame:
     ).sort_index()
 
 
-def fits(title: str, takes: str, ours: Any, fitter: str, least: float, exact: bool = True) -> Comparison:
+def fits(
+    title: str, takes: str, ours: Any, fitter: str, least: float, exact: bool = True
+) -> Comparison:
     cases = {OURS: Case(takes, ours), LIFETIMES: Case(takes, peer(fitter))}
     if find_spec("pymc_marketing") and fitter in MAPS and takes in {"sample", "master"}:
         cases["pymc-marketing, MAP"] = Case(takes, MAPS[fitter])

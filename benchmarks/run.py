@@ -28,7 +28,13 @@ LIBRARIES = (
     "crmlytics", "numpy", "scipy", "pandas", "pyarrow", "narwhals", "polars", "duckdb", "lifetimes",
 )  # fmt: skip
 # module: the most CPU seconds that importing it may take; None: stated only
-IMPORTS = {"crmlytics": 0.1, "crmlytics.segmentation": None, "crmlytics.kpi": None, "crmlytics.btyd": None, "pandas": None}
+IMPORTS = {
+    "crmlytics": 0.1,
+    "crmlytics.segmentation": None,
+    "crmlytics.kpi": None,
+    "crmlytics.btyd": None,
+    "pandas": None,
+}
 
 
 def run_bench(module: str, n_rows: int) -> list[dict[str, Any]]:

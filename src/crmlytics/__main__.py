@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args
 
 from crmlytics.errors import CrmlyticsError, CrmlyticsWarning, OptionError
 
@@ -18,6 +18,7 @@ from crmlytics.errors import CrmlyticsError, CrmlyticsWarning, OptionError
 COMMANDS = {
     "rfm": ("crmlytics.segmentation", "rfm"),
     "kpi": ("crmlytics.kpi", "kpi_table"),
+    "clv": ("crmlytics.kpi", "clv"),
 }
 _IDS = ("customer_col", "order_col", "product_col")
 _TABLES = ("cuts", "segment_map")  # options that may name a file with a table
@@ -82,6 +83,8 @@ def _add_options(command: argparse.ArgumentParser, function: Callable[..., Any])
         flag = f"--{name.replace('_', '-')}"
         if isinstance(parameter.default, bool):
             command.add_argument(flag, action="store_true", default=parameter.default)
+        elif parameter.default is parameter.empty:
+            command.add_argument(flag, required=True, metavar="VALUE", help="needed")
         else:
             command.add_argument(flag, default=argparse.SUPPRESS, metavar="VALUE",
                                  help=f"default {parameter.default!r}")  # fmt: skip
@@ -191,7 +194,15 @@ def _value(name: str, value: Any, command: str, function: Callable[..., Any]) ->
     flag = f"--{name.replace('_', '-')}"
     if name in _TABLES and value.lower().endswith(_files.ENDINGS):
         return _files.read(value, caller=command, option=flag)
-    default = inspect.signature(function).parameters[name].default
+    parameter = inspect.signature(function).parameters[name]
+    default, kinds = parameter.default, get_args(parameter.annotation)
+    if parameter.annotation is float:
+        return _number(value, float, flag, command)
+    if float in kinds and str in kinds:  # a share, or the column that holds it
+        try:
+            return float(value)
+        except ValueError:
+            return value
     if name == "weights" or (name == "bins" and "," in value):
         return [_number(part, float, flag, command) for part in value.split(",")]
     if isinstance(default, (int, float)):

@@ -44,10 +44,10 @@ def _pareto(r, alpha, s, beta):
     )  # fmt: skip
 
 
-def _shop(n, r, alpha, s, beta, youngest, oldest, *, churn=True, seed=0):
+def _shop(n, r, alpha, s, beta, *ages, churn=True, seed=0):
     """Daily summaries: ages and last purchases are whole days, at most one purchase a day."""
     rng = np.random.default_rng(seed)
-    T = rng.integers(youngest, oldest + 1, n).astype(float)
+    T = rng.integers(ages[0], ages[1] + 1, n).astype(float)
     rate, leaving = rng.gamma(r, 1 / alpha, n), rng.gamma(s, 1 / beta, n)
     life = np.minimum(rng.exponential(size=n) / leaving, T) if churn else T
     x = rng.poisson(rate * life)
@@ -125,7 +125,11 @@ def test_standard_errors_are_those_of_the_likelihood(fit):
 
 @pytest.mark.parametrize(
     "model",
-    [_bg(0.6, 12, 0.9, 2.8), _bg(0.6, 12, 0.9, 2.8, crm.btyd.MbgNbdModel), _pareto(0.6, 12, 0.9, 9)],
+    [
+        _bg(0.6, 12, 0.9, 2.8),
+        _bg(0.6, 12, 0.9, 2.8, crm.btyd.MbgNbdModel),
+        _pareto(0.6, 12, 0.9, 9),
+    ],
 )
 def test_predictions_hold_in_simulation(model):
     """Customers simulated for 60 periods; what they do in the last 20 is predicted from 40."""
@@ -217,12 +221,15 @@ MIDDLE = st.floats(-2, 2).map(lambda power: float(10.0**power))
     first=st.tuples(MIDDLE, PARAMETER),
     second=st.tuples(MIDDLE | st.just(1.0), PARAMETER),
     x=st.sampled_from([0, 1, 2, 10, 100, 1_000]),
-    share=st.sampled_from([0.0, 1e-6, 0.5, 0.999, 1.0]),
-    T=st.sampled_from([0.0, 1e-3, 1.0, 39.0, 2_000.0]),
-    horizon=st.sampled_from([1e-3, 1.0, 52.0, 3_000.0]),
-    rate=st.sampled_from([1e-5, 0.01, 1.0]),
+    times=st.tuples(
+        st.sampled_from([0.0, 1e-6, 0.5, 0.999, 1.0]),
+        st.sampled_from([0.0, 1e-3, 1.0, 39.0, 2_000.0]),
+        st.sampled_from([1e-3, 1.0, 52.0, 3_000.0]),
+        st.sampled_from([1e-5, 0.01, 1.0]),
+    ),
 )
-def test_every_valid_customer_has_finite_numbers(first, second, x, share, T, horizon, rate):
+def test_every_valid_customer_has_finite_numbers(first, second, x, times):
+    share, T, horizon, rate = times
     tx = T * share if x else 0.0
     summary = pd.DataFrame({"frequency": [x], "recency": [tx], "T": [T]})
     for model in (
@@ -238,7 +245,7 @@ def test_every_valid_customer_has_finite_numbers(first, second, x, share, T, hor
         assert 0 <= answer["lower"] <= answer["upper"]
         assert answer["expected_purchases"] >= 0
         assert answer["residual_transactions"] >= 0
-        # P(X > 0) <= E[X]
+        # more than none cannot be likelier than the mean is large
         assert 1 - answer["p_no_purchase"] <= answer["expected_purchases"] * (1 + 1e-6) + 1e-12
 
 
@@ -326,7 +333,10 @@ def test_order_and_ids_are_nothing():
 
 def test_equal_customers_count_as_often_as_they_are():
     summary = REGIMES["ordinary"]
-    once, thrice = crm.btyd.fit_pareto_nbd(summary), crm.btyd.fit_pareto_nbd(pd.concat([summary] * 3))
+    once, thrice = (
+        crm.btyd.fit_pareto_nbd(summary),
+        crm.btyd.fit_pareto_nbd(pd.concat([summary] * 3)),
+    )
     assert thrice.r == pytest.approx(once.r, rel=1e-8)
     assert thrice.log_likelihood == pytest.approx(3 * once.log_likelihood)
     assert thrice.covariance * 3 == pytest.approx(once.covariance, rel=1e-6)
@@ -373,9 +383,9 @@ def test_bad_summaries_are_one_sentence(fit, summary, error, words):
         (lambda m: m.new_customer(9, age=3.0), "covariates"),
         (lambda m: m.simulate(0, horizon=9), "n_customers"),
         (lambda m: m.summary(confidence=2), "confidence"),
-        (lambda m: crm.btyd.total_interval("model", GOOD, horizon=9), "model of purchasing"),
+        (lambda _: crm.btyd.total_interval("model", GOOD, horizon=9), "model of purchasing"),
         (lambda m: crm.btyd.total_interval(m, GOOD, horizon=9), "no standard errors"),
-        (lambda m: crm.btyd.fit_bg_nbd(GOOD, penalty=-1), "penalty"),
+        (lambda _: crm.btyd.fit_bg_nbd(GOOD, penalty=-1), "penalty"),
         (lambda m: crm.btyd.likelihood_ratio_test(m, m), "fit_pareto_nbd"),
     ],
 )

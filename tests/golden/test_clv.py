@@ -51,7 +51,7 @@ def test_summary_i2(exact):
 def test_bg_nbd_i2(exact):
     model = crm.btyd.fit_bg_nbd(exact)
     # CLVTools, tests of bgnbd on cdnow; Fader, Hardie and Lee 2005, table 2: .243 4.414 .793 2.426
-    _close(model, "r alpha a b".split(), [0.2425945, 4.4136019, 0.7929199, 2.4258881])
+    _close(model, ["r", "alpha", "a", "b"], [0.2425945, 4.4136019, 0.7929199, 2.4258881])
     assert model.log_likelihood == pytest.approx(-9582.42921, abs=1e-4)
     assert model.converged
     assert model.gradient_norm < 1e-10
@@ -63,7 +63,7 @@ def test_bg_nbd_i2(exact):
 def test_bg_nbd_i1(rounded):
     model = crm.btyd.fit_bg_nbd(rounded)
     # lifetimes 0.11.3, BetaGeoFitter().fit(...): equal to 1.1e-6
-    _close(model, "r alpha a b".split(), [0.242593, 4.413532, 0.792886, 2.425753], rel=2e-6)
+    _close(model, ["r", "alpha", "a", "b"], [0.242593, 4.413532, 0.792886, 2.425753], rel=2e-6)
     assert model.log_likelihood == pytest.approx(-9582.425561, abs=1e-5)
     # lifetimes, .standard_errors_
     assert _errors(model) == pytest.approx([0.012557, 0.378221, 0.185719, 0.705346], rel=1e-3)
@@ -71,7 +71,7 @@ def test_bg_nbd_i1(rounded):
 
 def test_pareto_nbd_i2(pareto):
     # CLVTools, tests of pnbd on cdnow; Fader, Hardie and Lee 2005, table 2: .553 10.578 .606 11.669
-    _close(pareto, "r alpha s beta".split(), [0.553277, 10.577683, 0.606240, 11.668735])
+    _close(pareto, ["r", "alpha", "s", "beta"], [0.553277, 10.577683, 0.606240, 11.668735])
     assert pareto.log_likelihood == pytest.approx(-9594.976179, abs=1e-4)
     # CLVTools, vcov() of the same model
     want = [0.0476264, 0.8427222, 0.1872594, 6.2105448]
@@ -83,7 +83,7 @@ def test_pareto_nbd_i2(pareto):
 def test_pareto_nbd_i1(rounded):
     model = crm.btyd.fit_pareto_nbd(rounded)
     # a prototype of quadrature and Newton steps, and BTYD's pnbd.EstimateParameters to 4 digits
-    _close(model, "r alpha s beta".split(), [0.553276, 10.577612, 0.606214, 11.667911], rel=5e-6)
+    _close(model, ["r", "alpha", "s", "beta"], [0.553276, 10.577612, 0.606214, 11.667911], rel=5e-6)
     assert model.log_likelihood == pytest.approx(-9594.973930, abs=1e-5)
 
 
@@ -147,9 +147,7 @@ def test_covariates_of_cdnow():
         doubled.simulate(30_000, horizon=60, random_state=2).assign(group=1.0),
     ]
     both = pd.concat(parts)
-    model = crm.btyd.fit_pareto_nbd(
-        both, purchase_covariates=["group"], churn_covariates=["group"]
-    )
+    model = crm.btyd.fit_pareto_nbd(both, purchase_covariates=["group"], churn_covariates=["group"])
     table = model.summary().set_index("parameter")
     # alpha / 2 = alpha exp(-g): g = ln 2; beta * 2 = beta exp(-d): d = -ln 2
     for name, want in (("purchase_group", np.log(2)), ("churn_group", -np.log(2))):

@@ -1,16 +1,20 @@
 """What customers are worth: models of purchasing and spend ("buy till you die")."""
 
 from crmlytics.btyd._bg_nbd import BgNbdModel, MbgNbdModel, fit_bg_nbd, fit_mbg_nbd
+from crmlytics.btyd._customer_value import customer_value
 from crmlytics.btyd._pareto_nbd import ParetoNbdModel, fit_pareto_nbd, likelihood_ratio_test
+from crmlytics.btyd._summary import purchase_summary
 from crmlytics.btyd._total import total_interval
 
 __all__ = [
     "BgNbdModel",
     "MbgNbdModel",
     "ParetoNbdModel",
+    "customer_value",
     "fit_bg_nbd",
     "fit_mbg_nbd",
     "fit_pareto_nbd",
     "likelihood_ratio_test",
+    "purchase_summary",
     "total_interval",
 ]

@@ -26,9 +26,7 @@ def survival(R: Floats, c: Floats, a: Floats, b: Floats) -> Floats:
     good = _benign(R, c, b)
     answer = np.ones(R.shape)
     z = c[good] / (1 + c[good])
-    answer[good] = (1 + c[good]) ** -R[good] * hyp2f1(
-        R[good], b[good], a[good] + b[good], z
-    )
+    answer[good] = (1 + c[good]) ** -R[good] * hyp2f1(R[good], b[good], a[good] + b[good], z)
     return _repair(answer, ~good & (c > 0), R, c, a, b, _still_there)
 
 
@@ -39,9 +37,7 @@ def expected(R: Floats, c: Floats, a: Floats, b: Floats) -> Floats:
     good = _benign(R, c, b) & (np.abs(a - 1) > 1e-2) & (R * c > 1e-2) & (a < 100) & (b > 0.01)
     answer = np.zeros(R.shape)
     z = c[good] / (1 + c[good])
-    left = (1 + c[good]) ** -R[good] * hyp2f1(
-        R[good], b[good], a[good] + b[good] - 1, z
-    )
+    left = (1 + c[good]) ** -R[good] * hyp2f1(R[good], b[good], a[good] + b[good] - 1, z)
     answer[good] = (a[good] + b[good] - 1) / (a[good] - 1) * (1 - left)
     return _repair(answer, ~good & (c > 0), R, c, a, b, _purchases)
 
@@ -52,13 +48,15 @@ def _benign(R: Floats, c: Floats, b: Floats) -> Bools:
 
 
 def _still_there(p: Floats, R: Any, c: Any) -> Floats:
-    return np.exp(-R * np.log1p(p * c))
+    alive: Floats = np.exp(-R * np.log1p(p * c))
+    return alive
 
 
 def _purchases(p: Floats, R: Any, c: Any) -> Floats:
     shown = -np.expm1(-R * np.log1p(p * c))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(p > 1e-290, shown / p, R * c)
+        made: Floats = np.where(p > 1e-290, shown / p, R * c)
+    return made
 
 
 def _repair(
@@ -117,9 +115,9 @@ def _trapezoid(
     log_q = -np.logaddexp(0.0, logit)
     density = a[:, None] * log_p + b[:, None] * log_q - betaln(a, b)[:, None]
     weight = np.exp(density) * ((high - low) / steps)[:, None]
-    p, R2, c2 = np.exp(log_p), R[:, None], c[:, None]
-    values = f(p, R2, c2)
-    ends = f(np.array([[0.0, 1.0]]), R2, c2)
+    p = np.exp(log_p)
+    values = f(p, R[:, None], c[:, None])
+    ends = f(np.array([[0.0, 1.0]]), R[:, None], c[:, None])
     chord = extra * ends[:, 0], extra * ends[:, 1]
     values = values - (chord[0][:, None] * np.exp(log_q) + chord[1][:, None] * p)
     exact = (chord[0] * b + chord[1] * a) / (a + b)

@@ -46,9 +46,7 @@ class BgNbdModel(PurchaseModel):
             self.r + x, self.alpha + age, self.a * flat, self.b + x + self.first_flip
         )
 
-    def _p_alive(
-        self, x: Floats, tx: Floats, age: Floats, covariates: Sequence[Floats]
-    ) -> Floats:
+    def _p_alive(self, x: Floats, tx: Floats, age: Floats, covariates: Sequence[Floats]) -> Floats:
         from scipy.special import expit
 
         del covariates

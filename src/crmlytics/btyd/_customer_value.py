@@ -136,7 +136,10 @@ def customer_value(
         age=purchases.age_column, result=tuple(VALUED), extra=extra,
     )  # fmt: skip
     columns = _valued(purchases, spend, read, ahead, rate, level)
-    return per_customer(read.source, _earned(columns, _shares(read, margin)), VALUED)
+    answer: IntoDataFrameT = per_customer(
+        read.source, _earned(columns, _shares(read, margin)), VALUED
+    )
+    return answer
 
 
 def _valued(

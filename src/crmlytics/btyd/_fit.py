@@ -133,7 +133,9 @@ def maximise(
     best = climb(objective, starts, n)
     if best is None or not best.gradient_norm <= (_EDGE if _at_edge(best) else _FLAT):
         norm = "" if best is None else f" (gradient of the mean {best.gradient_norm:.1e})"
-        raise FitError(f"{caller}: the likelihood has no maximum that could be found{norm}. {advice}")
+        raise FitError(
+            f"{caller}: the likelihood has no maximum that could be found{norm}. {advice}"
+        )
     found: Optimum = best
     return found
 

@@ -68,7 +68,11 @@ class Fitted(Model):
     @property
     def aic(self) -> float | None:
         """Akaike's information criterion: 2 k - 2 log-likelihood."""
-        return None if self.log_likelihood is None else 2 * len(self._names()) - 2 * self.log_likelihood
+        return (
+            None
+            if self.log_likelihood is None
+            else 2 * len(self._names()) - 2 * self.log_likelihood
+        )
 
     @property
     def bic(self) -> float | None:

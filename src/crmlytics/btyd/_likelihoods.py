@@ -35,7 +35,9 @@ class Weighted:
         age = np.ceil(self.T / end * steps) / steps * end
         last = np.where(self.x > 0, np.round(self.tx / end * steps) / steps * end, 0.0)
         power = np.floor(np.log2(np.maximum(self.x, 1)))
-        coarse_x = np.round(self.x / 2.0 ** np.maximum(power - 3, 0)) * 2.0 ** np.maximum(power - 3, 0)
+        coarse_x = np.round(self.x / 2.0 ** np.maximum(power - 3, 0)) * 2.0 ** np.maximum(
+            power - 3, 0
+        )
         columns = [coarse_x, np.minimum(last, age), age]
         found = _rows.distinct(columns)
         weight = np.bincount(found.place, weights=self.weight, minlength=len(found.first))
@@ -63,7 +65,7 @@ class GeometricLikelihood:
         )
 
     @cached_property
-    def _ages(self) -> tuple[Floats, Floats, Floats]:
+    def _ages(self) -> tuple[Floats, Any, Any]:
         """Different ages T with their customers and purchases."""
         ages, place = np.unique(self.rows.T, return_inverse=True)
         customers = np.bincount(place, weights=self.rows.weight)
@@ -84,9 +86,9 @@ class GeometricLikelihood:
 
     def __call__(self, theta: Floats) -> Point:
         r, alpha, a, b = np.exp(theta)
-        return self._history(r, alpha, a, b) + self._alive(r, alpha) + self._left(r, alpha, a, b)
+        return self._history(r, a, b) + self._alive(r, alpha) + self._left(r, alpha, a, b)
 
-    def _history(self, r: float, alpha: float, a: float, b: float) -> Point:
+    def _history(self, r: float, a: float, b: float) -> Point:
         """Purchases made, and as many coins that fell well."""
         purchases, flips = self._counts
         value, by_r, by_rr = _fit.rising(purchases, r)
@@ -101,7 +103,7 @@ class GeometricLikelihood:
         return Point(value + stayed - tossed, gradient, hessian)
 
     def _alive(self, r: float, alpha: float) -> Point:
-        """r ln alpha - R ln(alpha + T), summed over the different ages."""
+        """R ln alpha - R ln(alpha + T), summed over the different ages."""
         ages, customers, purchases = self._ages
         share = alpha / (alpha + ages)
         grown = np.log1p(ages / alpha)
@@ -120,13 +122,13 @@ class GeometricLikelihood:
         from scipy.special import expit
 
         d = self._dead
-        share_T, share_tx = alpha / (alpha + d["T values"]), alpha / (alpha + d["tx values"])
+        now, then = alpha / (alpha + d["T values"]), alpha / (alpha + d["tx values"])
         flip = b + d["x values"] + self.first_flip - 1
         to_T, to_tx = d["T place"], d["tx place"]
         # log1p keeps the digits of the difference where alpha is large
         grown = np.log1p(d["T values"] / alpha)[to_T] - np.log1p(d["tx values"] / alpha)[to_tx]
-        fall = share_T[to_T] - share_tx[to_tx]
-        curve = (share_T * (1 - share_T))[to_T] - (share_tx * (1 - share_tx))[to_tx]
+        fall = now[to_T] - then[to_tx]
+        curve = (now * (1 - now))[to_T] - (then * (1 - then))[to_tx]
         odds = (r + d["x"]) * grown + (np.log(a) - np.log(flip))[d["x place"]]
         part = (b / flip)[d["x place"]]
         dead = expit(odds)

@@ -26,8 +26,11 @@ _PAIRS = [(i, j) for i in range(4) for j in range(i, 4)]
 
 @dataclass(frozen=True)
 class ParetoLikelihood:
-    """`purchase` and `churn` hold a column of covariates each; parameters are, in this order, ln r,
-    ln alpha, ln s, ln beta, then the coefficients of purchase and of churn."""
+    """The Pareto/NBD for rows with weights, and with covariates.
+
+    `purchase` and `churn` hold a column for each covariate. The parameters are, in this order,
+    ln r, ln alpha, ln s, ln beta, the coefficients of purchase and those of churn.
+    """
 
     rows: Weighted
     purchase: Sequence[Floats] = field(default=())
@@ -112,7 +115,7 @@ def _scale(base: float, coefficients: Floats, columns: Sequence[Floats]) -> Any:
 
 
 def _alive(rows: Weighted, r: float, A: Any, s: float, B: Any) -> tuple[Floats, Floats, Floats]:
-    """r ln A - R ln(A+T) + s ln B - s ln(B+T) of each row, score and curvature."""
+    """R ln A - R ln(A+T) + s ln B - s ln(B+T) of each row, score and curvature."""
     x, T = rows.x, rows.T
     share_a, share_b = A / (A + T), B / (B + T)
     grown_a, grown_b = np.log1p(T / A), np.log1p(T / B)
@@ -155,7 +158,7 @@ def _left(
         r * (grown_a - mean[0]), R * (share_a - mean[1]),
         s * (grown_b - mean[2]) + 1, s * share_b - (s + 1) * mean[3],
     ]  # fmt: skip
-    slope = [r, R, s, s + 1]
+    slope: list[Any] = [r, R, s, s + 1]
     value, scores, curves = into
     at = part.rows
     value[at] += np.logaddexp(0.0, odds)

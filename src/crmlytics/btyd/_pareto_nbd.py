@@ -87,9 +87,7 @@ class ParetoNbdModel(PurchaseModel):
         alpha, beta = self._rates(len(x), covariates)
         return ParetoProcess(self.r + x, alpha + age, np.full(len(x), self.s), beta + age)
 
-    def _p_alive(
-        self, x: Floats, tx: Floats, age: Floats, covariates: Sequence[Floats]
-    ) -> Floats:
+    def _p_alive(self, x: Floats, tx: Floats, age: Floats, covariates: Sequence[Floats]) -> Floats:
         from scipy.special import expit
 
         alpha, beta = self._rates(len(x), covariates)
@@ -215,9 +213,7 @@ def _climb(
     )  # fmt: skip
 
 
-def _standardised(
-    read: _rows.Summary, names: list[str]
-) -> dict[str, tuple[Floats, float, float]]:
+def _standardised(read: _rows.Summary, names: list[str]) -> dict[str, tuple[Floats, float, float]]:
     """Return each covariate of the different rows with mean 0 and deviation 1, and these two."""
     found = _rows.distinct(read.columns())
     made = {}

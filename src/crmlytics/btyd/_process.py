@@ -29,31 +29,31 @@ class Process:
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def expected(self, t: float) -> Floats:
-        """Purchases until t, on average."""
+        """Return the purchases until t, on average."""
         raise NotImplementedError
 
     def survival(self, t: Any) -> Floats:
-        """Probability of being alive at t."""
+        """Return the probability of being alive at t."""
         raise NotImplementedError
 
     def tail(self, n: Any, t: float) -> Floats:
-        """Probability of more than n purchases until t, n a number each."""
+        """Return the probability of more than n purchases until t, n a number each."""
         raise NotImplementedError
 
     def tails(self, t: float) -> Iterator[Floats]:
-        """Probability of more than n purchases until t, for n = 0, 1, 2 ... without end."""
+        """Yield the probability of more than n purchases until t for n = 0, 1, 2 and so on."""
         raise NotImplementedError
 
     def residual(self, discount_rate: float) -> Floats:
-        """All purchases to come, discounted; infinite where the sum does not converge."""
+        """Return all purchases to come, discounted; infinite where the sum does not converge."""
         raise NotImplementedError
 
     def discounted(self, t: float, discount_rate: float) -> Floats:
-        """Purchases until t, each discounted continuously from when it is made."""
+        """Return the purchases until t, each discounted continuously from when it is made."""
         raise NotImplementedError
 
     def variance(self, t: float) -> Floats:
-        """Variance of the purchases until t."""
+        """Return the variance of the purchases until t."""
         raise NotImplementedError
 
 
@@ -61,16 +61,16 @@ class Process:
 class _Continuous(Process):
     """Processes in continuous time: integrals over time of the rate of purchases."""
 
-    def _rate(self, u: Floats) -> Floats:
-        """Expected rate of purchases at times u, a line each customer."""
+    def rate(self, u: Floats) -> Floats:
+        """Return the expected rate of purchases at times u, a line each customer."""
         raise NotImplementedError
 
-    def _pair_rate(self, u: Floats) -> Floats:
-        """Expected rate of ordered pairs of purchases, the later at u, over u."""
+    def pair_rate(self, u: Floats) -> Floats:
+        """Return the rate of pairs of purchases, the later at u, over u."""
         raise NotImplementedError
 
-    def _scale(self) -> Floats:
-        """A time in which the rate changes."""
+    def scale(self) -> Floats:
+        """Return a time in which the rate changes."""
         raise NotImplementedError
 
     def _integral(self, rate: Any, end: Any, count: int = 48) -> Floats:
@@ -79,7 +79,7 @@ class _Continuous(Process):
         total = np.empty(len(self))
         for at in range(0, len(self), 8_192):
             part = self.take(slice(at, at + 8_192))
-            step = part._scale()  # noqa: SLF001 - one of ours
+            step = part.scale()
             span = np.log1p(end / step)
             u = step[:, None] * np.expm1(span[:, None] * place)
             weight = (u + step[:, None]) * span[:, None] * share
@@ -90,11 +90,11 @@ class _Continuous(Process):
         if discount_rate == 0.0:
             return self.expected(t)
         end = min(t, _FAR / discount_rate)
-        return self._integral(lambda part, u: np.exp(-discount_rate * u) * part._rate(u), end)
+        return self._integral(lambda part, u: np.exp(-discount_rate * u) * part.rate(u), end)
 
     def variance(self, t: float) -> Floats:
         mean = self.expected(t)
-        pairs = self._integral(lambda part, u: u * part._pair_rate(u), t)
+        pairs = self._integral(lambda part, u: u * part.pair_rate(u), t)
         return np.maximum(2 * pairs + mean - mean * mean, 0.0)
 
 
@@ -111,25 +111,25 @@ class ParetoProcess(_Continuous):
         return self.R / self.A * self._lived(t)
 
     def _lived(self, t: float) -> Floats:
-        """Mean of the time lived until t; stable through s = 1."""
+        """Return the mean of the time lived until t; stable through s = 1."""
         grown = np.log1p(t / self.B)
         z = (self.s - 1) * grown
         small = np.abs(z) < 1e-12
         shrunk = -np.expm1(-z) / np.where(small, 1.0, z)
-        return self.B * grown * np.where(small, 1.0, shrunk)
+        lived: Floats = self.B * grown * np.where(small, 1.0, shrunk)
+        return lived
 
     def survival(self, t: Any) -> Floats:
-        return np.exp(-self.s * np.log1p(t / self.B))
+        alive: Floats = np.exp(-self.s * np.log1p(t / self.B))
+        return alive
 
-    def _rate(self, u: Floats) -> Floats:
-        return (self.R / self.A)[:, None] * np.exp(
-            -self.s[:, None] * np.log1p(u / self.B[:, None])
-        )
+    def rate(self, u: Floats) -> Floats:
+        return (self.R / self.A)[:, None] * np.exp(-self.s[:, None] * np.log1p(u / self.B[:, None]))
 
-    def _pair_rate(self, u: Floats) -> Floats:
-        return ((self.R + 1) / self.A)[:, None] * self._rate(u)
+    def pair_rate(self, u: Floats) -> Floats:
+        return ((self.R + 1) / self.A)[:, None] * self.rate(u)
 
-    def _scale(self) -> Floats:
+    def scale(self) -> Floats:
         return self.B
 
     def residual(self, discount_rate: float) -> Floats:
@@ -141,7 +141,7 @@ class ParetoProcess(_Continuous):
         )
 
     def _deaths(self, t: float, count: int) -> tuple[Floats, Floats]:
-        """Times of death until t and, last, t itself for those who live; with their chances."""
+        """Return times of death until t and, last, t for those who live; with their chances."""
         place, share = _death.gauss_legendre(count)
         step = np.minimum(self.A / np.maximum(self.R, 1.0), self.B)
         span = np.log1p(t / step)
@@ -158,7 +158,8 @@ class ParetoProcess(_Continuous):
         share = times / (self.A[:, None] + times)
         n = np.broadcast_to(np.asarray(n, dtype=np.float64), self.R.shape)
         made = betainc(n[:, None] + 1, self.R[:, None], share)
-        return np.minimum((chance * made).sum(axis=1), 1.0)
+        total: Floats = np.minimum((chance * made).sum(axis=1), 1.0)
+        return total
 
     def tails(self, t: float) -> Iterator[Floats]:
         times, chance = self._deaths(t, 64)
@@ -196,15 +197,15 @@ class GeometricProcess(_Continuous):
         c = (u / self.A[:, None]).ravel()
         return _beta.survival(R, c, a, b).reshape(shape)
 
-    def _rate(self, u: Floats) -> Floats:
+    def rate(self, u: Floats) -> Floats:
         return (self.R / self.A)[:, None] * self._mean_power(1, u, self.b)
 
-    def _pair_rate(self, u: Floats) -> Floats:
+    def pair_rate(self, u: Floats) -> Floats:
         # both happen if the coin after the earlier one fell well, which favours small p
         stay = self.R * (self.R + 1) / self.A**2 * self.b / (self.a + self.b)
         return stay[:, None] * self._mean_power(2, u, self.b + 1)
 
-    def _scale(self) -> Floats:
+    def scale(self) -> Floats:
         return self.A / np.maximum(self.R, 1.0)
 
     def residual(self, discount_rate: float) -> Floats:
@@ -215,13 +216,13 @@ class GeometricProcess(_Continuous):
         return np.where(lasting, made, np.inf)
 
     def tail(self, n: Any, t: float) -> Floats:
-        """More than n purchases: n + 1 would have been made, and n coins fell well."""
+        """Return the chance that n + 1 purchases would have been made, and n coins fell well."""
         from scipy.special import betainc, betaln
 
         n = np.broadcast_to(np.asarray(n, dtype=np.float64), self.R.shape)
         stayed = np.exp(betaln(self.a, self.b + n) - betaln(self.a, self.b))
-        made: Floats = betainc(n + 1, self.R, t / (self.A + t))
-        return made * stayed
+        made: Floats = betainc(n + 1, self.R, t / (self.A + t)) * stayed
+        return made
 
     def tails(self, t: float) -> Iterator[Floats]:
         grown = np.log1p(t / self.A)

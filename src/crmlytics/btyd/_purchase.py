@@ -54,9 +54,7 @@ class PurchaseModel(Fitted):
         """Return what is known of customers who are alive at the end of observation."""
         raise NotImplementedError
 
-    def _p_alive(
-        self, x: Floats, tx: Floats, age: Floats, covariates: Sequence[Floats]
-    ) -> Floats:
+    def _p_alive(self, x: Floats, tx: Floats, age: Floats, covariates: Sequence[Floats]) -> Floats:
         """Return the probability of being alive at the end of observation."""
         raise NotImplementedError
 
@@ -231,12 +229,14 @@ class PurchaseModel(Fitted):
             tails.append(float(future.p_alive[0] * tail[0]))
             if len(tails) > counts.max() or tails[-1] == 0.0:
                 break
-        exceeded = np.concatenate([[1.0], tails, np.zeros(max(int(counts.max()) + 1 - len(tails), 0))])
+        exceeded = np.concatenate(
+            [[1.0], tails, np.zeros(max(int(counts.max()) + 1 - len(tails), 0))]
+        )
         chances = (exceeded[:-1] - exceeded[1:])[counts]
         return float(chances[0]) if np.ndim(n) == 0 else chances
 
     def _newcomer(self, covariates: dict[str, float], caller: str) -> Customers:
-        """A new customer is an existing one of whom nothing has been seen yet."""
+        """Return a new customer: an existing one of whom nothing has been seen yet."""
         if set(covariates) != set(self.covariates):
             raise OptionError(
                 f"{caller}: the model has the covariates {list(self.covariates)}; "

@@ -161,7 +161,9 @@ def _of(source: _frame.Source, rows: Any) -> str:
 def _refuse(source: _frame.Source, role: str, bad: Any, what: str, advice: str) -> None:
     if bad.any():
         column = source.names[role]
-        way = f"{advice} the table with {_MAKER}." if advice != "Make" else f"Make it with {_MAKER}."
+        way = (
+            f"{advice} the table with {_MAKER}." if advice != "Make" else f"Make it with {_MAKER}."
+        )
         if advice.startswith("Fill"):
             way = f"{advice} the table."
         raise DataError(

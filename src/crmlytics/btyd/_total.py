@@ -97,9 +97,7 @@ def total_interval(
             f"{caller}: the model has no standard errors, because its parameters were taken over "
             "or its likelihood is flat. Fit it to a longer or larger summary."
         )
-    read = _rows.read(
-        summary, caller=caller, covariates=model.covariates, age=model.age_column
-    )
+    read = _rows.read(summary, caller=caller, covariates=model.covariates, age=model.age_column)
     answer = _interval(model, read.columns(), ahead, level, np.random.default_rng(seed))
     made: IntoDataFrameT = _result.native(
         read.source, pa.table({name: [answer[name]] for name in SCHEMA}), SCHEMA

@@ -108,7 +108,7 @@ def _edges(n_lines: int) -> Ints:
 
 def _middles(edges: Ints, n_lines: int) -> Floats:
     after = np.append(edges[1:], max(n_lines, int(edges[-1]) + 1))
-    return (edges + 1 + after) / 2.0
+    return np.asarray((edges + 1 + after) / 2.0, dtype=np.float64)
 
 
 def _read_off(

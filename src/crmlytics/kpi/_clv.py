@@ -11,9 +11,9 @@ from narwhals.stable.v2.typing import IntoFrame, IntoFrameT
 
 from crmlytics import _checks, _codes, _frame, _lazy, _transactions
 from crmlytics._columns import Floats
+from crmlytics.errors import DataError
 from crmlytics.kpi import _clv_model
 from crmlytics.kpi._definitions import defined
-from crmlytics.errors import DataError
 
 _YEAR = 365.25
 MARGIN = "margin"
@@ -35,7 +35,7 @@ def clv(
     date_col: str = "date",
     amount_col: str = "amount",
 ) -> IntoFrameT:
-    """What each customer will be worth in the next `horizon_days` days, with its interval.
+    """Predict what each customer will be worth in the next `horizon_days` days.
 
     ``clv = margin * expected spend per purchase * expected purchases``, each purchase discounted
     from when it is made. A model of purchasing (how often, and for how long) and a model of spend
@@ -168,7 +168,11 @@ def _margins(transactions: IntoFrame, margin: str, *, as_of: Any, **columns: str
 def _reduced(source: _frame.Source, day: int) -> tuple[Floats, Floats, Floats, Floats]:
     """Sum amount times share, amounts, shares and lines of customers with a purchase."""
     seen, negative = _codes.seen_rows(source, day), _codes.returns(source)
-    keys, share, amount = source.keys("customer"), source.numbers("margin"), source.numbers("amount")
+    keys, share, amount = (
+        source.keys("customer"),
+        source.numbers("margin"),
+        source.numbers("amount"),
+    )
     _refuse_unknown(int(np.isnan(_codes.pick(share, seen)).sum()), source)
     amount = np.nan_to_num(amount, nan=0.0)
     codes = _codes.pick(keys.codes, seen)
@@ -213,7 +217,5 @@ def _refuse_unknown(unknown: int, source: _frame.Source) -> None:
 
 def _with_margins(summary: Any, shares: Floats) -> Any:
     table = nw.from_native(summary, eager_only=True)
-    column: nw.Series[Any] = nw.new_series(
-        MARGIN, shares, nw.Float64, backend=table.implementation
-    )
+    column: nw.Series[Any] = nw.new_series(MARGIN, shares, nw.Float64, backend=table.implementation)
     return table.with_columns(column).to_native()

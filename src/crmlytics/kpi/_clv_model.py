@@ -222,9 +222,7 @@ def summarised(
     return _result.collected(summary, customer_col) if lazy else summary
 
 
-def fitted(
-    summary: Any, *, model: str, period: str, margin: float | str, caller: str
-) -> ClvModel:
+def fitted(summary: Any, *, model: str, period: str, margin: float | str, caller: str) -> ClvModel:
     """Fit both models to a summary."""
     name = _checks.choice(model, MODELS, name="model", caller=caller)
     spend = btyd.fit_gamma_gamma(summary)

@@ -40,7 +40,7 @@ def clv_historic(
     date_col: str = "date",
     amount_col: str = "amount",
 ) -> IntoDataFrameT:
-    """What customers have been worth so far: the margins of their lines, added up.
+    """Add up what customers have been worth so far: the margins of their lines.
 
     ``value = sum(amount * margin * exp(discount_rate * (discount_to - date)))`` of each customer,
     or the mean of this over the customers of each group of `by`. Returns (amounts below 0) lower
@@ -164,9 +164,7 @@ def _of_groups(source: _frame.Source, seen: Any, earned: Floats, level: float) -
     owner = found.present // stride
     customers = np.bincount(owner, minlength=grouped.size)
     top = np.bincount(owner, total, grouped.size)
-    lower, upper = _intervals.ratio_of_sums(
-        total, np.ones(len(total)), owner, grouped.size, level
-    )
+    lower, upper = _intervals.ratio_of_sums(total, np.ones(len(total)), owner, grouped.size, level)
     table = grouped.columns(np.arange(grouped.size)) | {
         "value": _result.column(top / np.maximum(customers, 1)),
         "lower": _result.column(lower), "upper": _result.column(upper),
@@ -191,7 +189,7 @@ def clv_formula(
     date_col: str = "date",
     amount_col: str = "amount",
 ) -> IntoDataFrameT:
-    """The textbook value of an active customer: revenue per customer and period over churn.
+    """Value an active customer by the textbook: revenue per customer and period over churn.
 
     With m = margin * revenue per active customer and period, c the share of active customers
     who are not active in the next period, and D = exp(-discount_rate * period in years), a customer
@@ -257,7 +255,11 @@ def clv_formula(
     >>> import crmlytics as crm
     >>> days = ["2026-01-02", "2026-01-09", "2026-02-28", "2026-03-31"]
     >>> lines = pd.DataFrame(
-    ...     {"customer_id": list("abaa"), "date": pd.to_datetime(days), "amount": [10.0, 20, 30, 40]}
+    ...     {
+    ...         "customer_id": list("abaa"),
+    ...         "date": pd.to_datetime(days),
+    ...         "amount": [10.0, 20, 30, 40],
+    ...     }
     ... )
     >>> table = crm.kpi.clv_formula(lines, margin=0.3)
     >>> table[["value", "numerator", "arpu", "churn_rate"]].round(3)

@@ -23,7 +23,7 @@ _MODELS = {"pareto_nbd": "Pareto/NBD", "mbg_nbd": "MBG/NBD", "naive": "same rate
 
 
 def section(inputs: Inputs) -> Section:
-    """Expected purchases and revenue of each customer in a year; the columns they give."""
+    """Predict purchases and revenue of each customer in a year; the columns they give."""
     who = inputs.columns.customer
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -31,7 +31,9 @@ def section(inputs: Inputs) -> Section:
             table, total = _predicted(inputs)
     except CrmlyticsError as error:
         reason = str(error).split(": ", 1)[-1]
-        body = _page.paragraph(f"The value of customers cannot be predicted from these data: {reason}")
+        body = _page.paragraph(
+            f"The value of customers cannot be predicted from these data: {reason}"
+        )
         return Section("value", _TITLE, body)
     body = _page.paragraph(
         f"Expected revenue of each customer in the {HORIZON} days after {inputs.as_of}, before "
@@ -42,7 +44,9 @@ def section(inputs: Inputs) -> Section:
     )
     body += _classes(table)
     notes = {str(one.message).split(": ", 1)[-1] for one in caught}
-    body += "".join(_page.paragraph(note[:1].upper() + note[1:], soft=True) for note in sorted(notes))
+    body += "".join(
+        _page.paragraph(note[:1].upper() + note[1:], soft=True) for note in sorted(notes)
+    )
     body += _holdout(inputs)
     worth = float(table["clv"].sum())
     best = table["clv"].nlargest(max(len(table) // 10, 1)).sum()
