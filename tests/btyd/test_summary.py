@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import crmlytics as crm
 from crmlytics import _codes
-from crmlytics.btyd._summary import purchase_summary
 from crmlytics.datasets._packages import data_file
 from crmlytics.errors import ColumnError, CrmlyticsWarning, DataError, OptionError
 
@@ -123,7 +122,7 @@ def test_oracle_plain_loop(make_table, plain, lines, last_day, options):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         as_of = DAY + timedelta(days=last_day)
-        table = purchase_summary(make_table(columns(lines)), as_of=as_of, **options)
+        table = crm.btyd.purchase_summary(make_table(columns(lines)), as_of=as_of, **options)
         got = rows(plain(table, "customer_id"))
     agree(got, want)
     sentences = [str(w.message) for w in caught if w.category is CrmlyticsWarning]
@@ -157,7 +156,7 @@ def like_lifetimes(got, want, *, first_too=False):
 @pytest.mark.parametrize("as_of", [None, "1997-09-30"])
 def test_cdnow_equals_lifetimes(which, first_too, as_of):
     lines = crm.datasets.load_cdnow(which)
-    got = purchase_summary(lines, as_of=as_of, first_purchase_in_monetary=first_too)
+    got = crm.btyd.purchase_summary(lines, as_of=as_of, first_purchase_in_monetary=first_too)
     want = lifetimes_summary(
         lines, observation_period_end=as_of, include_first_transaction=first_too
     )
@@ -177,14 +176,14 @@ def test_hypothesis_equals_lifetimes(lines, first_too):
         "date": [DAY + timedelta(days=line[1], hours=line[2]) for line in lines],
         "amount": [line[3] / 100 for line in lines],
     })  # fmt: skip
-    got = purchase_summary(table, first_purchase_in_monetary=first_too)
+    got = crm.btyd.purchase_summary(table, first_purchase_in_monetary=first_too)
     want = lifetimes_summary(table, include_first_transaction=first_too)
     like_lifetimes(got, want, first_too=first_too)
 
 
 @pytest.fixture(scope="module")
 def calibration():
-    return purchase_summary(crm.datasets.load_cdnow(), period="W", as_of="1997-09-30")
+    return crm.btyd.purchase_summary(crm.datasets.load_cdnow(), period="W", as_of="1997-09-30")
 
 
 def test_cdnow_totals(calibration):
@@ -223,14 +222,16 @@ def test_order_of_rows_is_nothing(engines, lines, options, data):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CrmlyticsWarning)
         one, other = (
-            purchase_summary(engines["pandas"](columns(some)), **options)
+            crm.btyd.purchase_summary(engines["pandas"](columns(some)), **options)
             for some in (lines, shuffled)
         )
     pd.testing.assert_frame_equal(one, other, rtol=1e-12)
 
 
 def by_hand(make_table, plain, lines, **options):
-    return rows(plain(purchase_summary(make_table(columns(lines)), **options), "customer_id"))
+    return rows(
+        plain(crm.btyd.purchase_summary(make_table(columns(lines)), **options), "customer_id")
+    )
 
 
 def test_units_are_fractions_of_days(make_table, plain):
@@ -341,7 +342,7 @@ def test_without_orders_and_amounts(make_table, plain, same_day):
     # by hand: rows are orders, and there are no returns
     want = {"merge": ("a", 0, 0.0, 3.0, None, 1), "separate": ("a", 1, 0.0, 3.0, None, 0)}
     for first_too in (False, True):
-        table = purchase_summary(
+        table = crm.btyd.purchase_summary(
             make_table(lines), same_day=same_day, first_purchase_in_monetary=first_too
         )
         got = rows(plain(table, "customer_id"))
@@ -349,7 +350,7 @@ def test_without_orders_and_amounts(make_table, plain, same_day):
 
 
 def test_columns_and_dtypes(make_table, schema):
-    table = purchase_summary(make_table(columns([("a", 1, 0, 0, 1.0)])))
+    table = crm.btyd.purchase_summary(make_table(columns([("a", 1, 0, 0, 1.0)])))
     listed = schema(table)
     assert list(listed) == [
         "customer_id", "frequency", "recency", "T", "monetary_value", "same_day_orders",
@@ -362,18 +363,18 @@ def test_columns_and_dtypes(make_table, schema):
 def test_empty_table(make_table, plain, schema, same_day, order_col):
     empty = pa.table(columns([("a", 1, 0, 0, 1.0)])).slice(0, 0)
     options = {"same_day": same_day, "order_col": order_col}
-    table = purchase_summary(make_table(empty), as_of="2026-01-31", **options)
+    table = crm.btyd.purchase_summary(make_table(empty), as_of="2026-01-31", **options)
     assert rows(plain(table)) == []
     assert list(schema(table).values())[1:] == ["Int64", "Float64", "Float64", "Float64", "Int64"]
     with pytest.raises(DataError, match=r"^purchase_summary: transactions has no rows, so as_of"):
-        purchase_summary(make_table(empty), **options)
+        crm.btyd.purchase_summary(make_table(empty), **options)
 
 
 def test_days_before_1970(make_table, plain):
     lines = columns([("a", 1, 0, 0, 1.0), ("a", 2, 0, 0, 2.0)])
     lines["date"] = [datetime(1969, 12, 30, 18), datetime(1970, 1, 2, 3)]
     for same_day in ("merge", "separate"):
-        got = rows(plain(purchase_summary(make_table(lines), same_day=same_day)))
+        got = rows(plain(crm.btyd.purchase_summary(make_table(lines), same_day=same_day)))
         assert got == [("a", 1, 3.0, 3.0, 2.0, 0)]
 
 
@@ -407,14 +408,14 @@ BAD = [
 @pytest.mark.parametrize(("change", "options", "error", "sentence"), BAD)
 def test_bad_input_is_one_sentence(make, change, options, error, sentence):
     with pytest.raises(error, match=rf"^purchase_summary: .*{sentence}") as raised:
-        purchase_summary(make(LINES_OK.assign(**change)), **options)
+        crm.btyd.purchase_summary(make(LINES_OK.assign(**change)), **options)
     assert str(raised.value).endswith((".", "?"))
 
 
 @pytest.mark.parametrize("name", ["frequency", "recency", "T", "monetary_value", "same_day_orders"])
 def test_an_id_cannot_have_the_name_of_a_result(name):
     with pytest.raises(ColumnError, match=rf"^purchase_summary: column '{name}' \(customer_col\)"):
-        purchase_summary(LINES_OK.rename(columns={"customer_id": name}), customer_col=name)
+        crm.btyd.purchase_summary(LINES_OK.rename(columns={"customer_id": name}), customer_col=name)
 
 
 def test_orders_are_counted_however_many_days_and_customers_there_might_be():
@@ -441,9 +442,9 @@ def million():
 
 @pytest.mark.parametrize("same_day", ["merge", "separate"])
 def test_engines_agree_at_size(engines, plain, million, same_day):
-    want = purchase_summary(million.to_pandas(), same_day=same_day)
+    want = crm.btyd.purchase_summary(million.to_pandas(), same_day=same_day)
     for name in ("polars", "pyarrow chunks", "polars lazy", "duckdb"):
-        table = purchase_summary(engines[name](million), same_day=same_day)
+        table = crm.btyd.purchase_summary(engines[name](million), same_day=same_day)
         pd.testing.assert_frame_equal(
             plain(table, "customer_id"), plain(want), rtol=1e-9, atol=1e-9
         )
@@ -453,7 +454,7 @@ def test_engines_agree_at_size(engines, plain, million, same_day):
 def test_ids_of_any_kind(dtype):
     # 9 before 10 as numbers, after it as text
     lines = LINES_OK.assign(customer_id=pd.Series([10, 10, 9]).astype(dtype))
-    table = purchase_summary(lines)
+    table = crm.btyd.purchase_summary(lines)
     assert table["customer_id"].dtype == lines["customer_id"].dtype
     assert table.set_index("customer_id")["frequency"].to_dict() == (
         {"10": 1, "9": 0} if dtype == "str" else {9: 0, 10: 1}
