@@ -2,16 +2,19 @@
 
 from crmlytics.btyd._bg_nbd import BgNbdModel, MbgNbdModel, fit_bg_nbd, fit_mbg_nbd
 from crmlytics.btyd._customer_value import customer_value
+from crmlytics.btyd._gamma_gamma import GammaGammaModel, fit_gamma_gamma
 from crmlytics.btyd._pareto_nbd import ParetoNbdModel, fit_pareto_nbd, likelihood_ratio_test
 from crmlytics.btyd._summary import purchase_summary
 from crmlytics.btyd._total import total_interval
 
 __all__ = [
     "BgNbdModel",
+    "GammaGammaModel",
     "MbgNbdModel",
     "ParetoNbdModel",
     "customer_value",
     "fit_bg_nbd",
+    "fit_gamma_gamma",
     "fit_mbg_nbd",
     "fit_pareto_nbd",
     "likelihood_ratio_test",

@@ -103,6 +103,22 @@ def read(
     return found
 
 
+def read_spend(
+    summary: Any, caller: str, customer_col: str | None, result: tuple[str, ...]
+) -> tuple[_frame.Source, Floats, Floats]:
+    """Read frequency and mean spend of a summary; NaN where spend is unknown."""
+    roles = {"frequency": "frequency", "monetary_value": "monetary_value"}
+    if customer_col is not None and has_id(summary, customer_col, caller):
+        roles = {"customer_col": customer_col, **roles}
+    source = _frame.read(
+        summary, caller=caller, argument="summary", roles=roles, result=result, maker=_MAKER
+    )
+    x = source.numbers("frequency")
+    _refuse(source, "frequency", np.isnan(x), "unknown", "Drop the rows, or make")
+    _check_frequency(source, x)
+    return source, x, source.numbers("monetary_value")
+
+
 def has_id(table: Any, customer_col: str, caller: str) -> bool:
     """Say whether a table has the id; only one without the default name may lack it."""
     opened, _ = _frame.open_table(table, caller=caller, argument="summary", lazy=False)
@@ -127,10 +143,7 @@ def _check(summary: Summary, age: str) -> None:
     """Refuse what no customer can have done, each in a sentence of its own."""
     source, x, tx, total = summary.source, summary.frequency, summary.recency, summary.age
     make = "Make"
-    _refuse(source, "frequency", x < 0, "negative", make)
-    _refuse(
-        source, "frequency", x != np.floor(x), "no whole numbers (it counts repeat purchases)", make
-    )
+    _check_frequency(source, x)
     _refuse(source, "recency", tx < 0, "negative", make)
     _refuse(source, age, total < 0, "negative", make)
     late = tx > total * (1 + 1e-12)
@@ -152,6 +165,14 @@ def _check(summary: Summary, age: str) -> None:
             f"watched a customer for. Is it in another unit? Make the table with {_MAKER} and "
             "choose its period."
         )
+
+
+def _check_frequency(source: _frame.Source, x: Floats) -> None:
+    _refuse(source, "frequency", x < 0, "negative", "Make")
+    _refuse(
+        source, "frequency", x != np.floor(x), "no whole numbers (it counts repeat purchases)",
+        "Make",
+    )  # fmt: skip
 
 
 def _of(source: _frame.Source, rows: Any) -> str:

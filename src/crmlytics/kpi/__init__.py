@@ -2,6 +2,9 @@
 
 from crmlytics.kpi._averages import arpu, average_order_value
 from crmlytics.kpi._business import growth_accounting, kpi_table
+from crmlytics.kpi._clv import clv
+from crmlytics.kpi._clv_model import ClvModel, fit_clv
+from crmlytics.kpi._clv_simple import clv_formula, clv_historic
 from crmlytics.kpi._cohorts import cohort_table
 from crmlytics.kpi._definitions import kpi_definitions
 from crmlytics.kpi._plot import plot_growth, plot_kpis
@@ -10,9 +13,14 @@ from crmlytics.kpi._repeat import purchase_frequency, repeat_rate
 from crmlytics.kpi._retention import retention_curve
 
 __all__ = [
+    "ClvModel",
     "arpu",
     "average_order_value",
+    "clv",
+    "clv_formula",
+    "clv_historic",
     "cohort_table",
+    "fit_clv",
     "growth_accounting",
     "kpi_definitions",
     "kpi_table",
