@@ -3,7 +3,7 @@
 Given n purchases, what a customer will spend is (v + x m) times a beta prime variable with shapes
 p n and p x + q (Fader and Hardie 2013, from the gamma posterior of the customer's rate of spend):
 its distribution is exact, and so is the mixture over the exact distribution of n. Quantiles are
-read off a grid, good to about four digits.
+read off a grid, good to about three digits.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from crmlytics.btyd import _counts
 from crmlytics.btyd._counts import Future
 
 _SINGLE = 32  # counts up to this are told apart; larger ones are taken together in classes
-_GROWTH = 1.08
+_GROWTH = 1.04
 _HEAVY = 50.0
 _LEAST = 1e-5  # chances of so many purchases do not move a quantile
-_GRID_STEP = 0.08  # of the logarithm of spend
+_GRID_STEP = 0.05  # of the logarithm of spend
 _ROWS = 4_096
 
 

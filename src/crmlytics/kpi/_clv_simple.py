@@ -246,7 +246,7 @@ def clv_formula(
 
     References
     ----------
-    Gupta and Lehmann (2003), Customers as assets, Journal of Interactive Marketing 17(1), p. 11
+    Gupta and Lehmann (2003), Customers as assets, Journal of Interactive Marketing 17(1), 9-24
     (m r / (1 + i - r), there from the next period on).
 
     Examples

@@ -80,6 +80,21 @@ DEFINITIONS = (
         HOUSE,
     ),
     Definition(
+        "CLV", "clv", "margin * expected spend per purchase * expected purchases, discounted",
+        "expected margin in the horizon", "1", "currency per customer",
+        "Fader, Hardie and Lee 2005, J. Marketing Research 42",
+    ),
+    Definition(
+        "CLV, historic", "clv_historic", "sum of amount * margin, discounted to a day",
+        "margins so far", "customers", "currency per customer", HOUSE,
+    ),
+    Definition(
+        "CLV, formula", "clv_formula", "margin * revenue per customer / churn",
+        "margin * revenue per active customer and period",
+        "1 - retention * discount factor", "currency per active customer",
+        "Gupta and Lehmann 2003",
+    ),
+    Definition(
         "cohort retention", "cohort_table",
         "customers of a cohort active at an age / customers of the cohort",
         "customers of the cohort active at the age", "customers of the cohort", "share, 0 to 1",
