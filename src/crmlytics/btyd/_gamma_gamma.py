@@ -251,12 +251,10 @@ def fit_gamma_gamma(summary: IntoDataFrame) -> GammaGammaModel:
             f"{caller}: frequency and spend are correlated ({correlation:.2f}), which the model "
             "takes them not to be. Fit groups of like frequency apart."
         )
-    return _fitted(x, m, len(frequency), correlation, excluded)
+    return _fitted(x, m, correlation, excluded)
 
 
-def _fitted(
-    x: Floats, m: Floats, n: int, correlation: float | None, excluded: int
-) -> GammaGammaModel:
+def _fitted(x: Floats, m: Floats, correlation: float | None, excluded: int) -> GammaGammaModel:
     order = np.lexsort((m, x))  # sums in an order of their own
     x, m = x[order], m[order]
     unit = float(m.mean())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MODELS = ("auto", "pareto_nbd", "mbg_nbd", "bg_nbd")
-_FITS = {
+_FITS: dict[str, Any] = {
     "pareto_nbd": btyd.fit_pareto_nbd,
     "mbg_nbd": btyd.fit_mbg_nbd,
     "bg_nbd": btyd.fit_bg_nbd,
