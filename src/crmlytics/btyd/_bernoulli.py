@@ -27,8 +27,7 @@ class BernoulliProcess(Process):
         """Return P(alive at 1, 2 ... t), a line each customer."""
         j = np.arange(t, dtype=np.float64)
         steps = (self.de[:, None] + j) / ((self.ga + self.de)[:, None] + j)
-        lasting: Floats = np.cumprod(steps, axis=1)
-        return lasting
+        return np.asarray(np.cumprod(steps, axis=1), dtype=np.float64)
 
     def expected(self, t: float) -> Floats:
         made: Floats = self.al / (self.al + self.be) * self._lasting(int(t)).sum(axis=1)
@@ -46,14 +45,15 @@ class BernoulliProcess(Process):
         return made
 
     def residual(self, discount_rate: float) -> Floats:
-        """Sum over j = 1, 2 ... of P(alive at j) exp(-rate j): a mean over the chance of leaving."""
+        """Sum P(alive at j) exp(-rate j) over j = 1, 2 ...: a mean over the chance of leaving."""
         buys = self.al / (self.al + self.be)
         if discount_rate == 0.0:
             lasting = self.ga > 1
             return np.where(lasting, buys * self.de / np.where(lasting, self.ga - 1, 1.0), np.inf)
         # (1 - p) D / (1 - (1 - p) D) = c (1 - p) / (1 + p c) with c = D / (1 - D)
         c = np.full(len(self), 1 / np.expm1(discount_rate))
-        return buys * c * _beta.mean(_staying, np.ones(len(self)), c, self.ga, self.de)
+        lasts: Floats = c * _beta.mean(_staying, np.ones(len(self)), c, self.ga, self.de)
+        return np.asarray(buys * lasts, dtype=np.float64)
 
     def _tails(self, t: int) -> Floats:
         """Return P(more than n purchases until t) for n = 0 ... t, a line for each n.
@@ -75,7 +75,8 @@ class BernoulliProcess(Process):
             chance = betaln(self.al[:, None] + n, self.be[:, None] + few - n) - base
             pmf[n] = (there[:, n:] * np.exp(choose + chance)).sum(axis=1)
         above: Floats = np.cumsum(pmf[::-1], axis=0)[::-1]
-        return np.clip(np.concatenate([above[1:], np.zeros((1, len(self)))]), 0.0, 1.0)
+        tails = np.concatenate([above[1:], np.zeros((1, len(self)))])
+        return np.asarray(np.clip(tails, 0.0, 1.0), dtype=np.float64)
 
     def tail(self, n: Any, t: float) -> Floats:
         lines = self._tails(int(t))

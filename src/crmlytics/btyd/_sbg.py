@@ -87,7 +87,8 @@ class SbgModel(Fitted):
         """Return the mean of (1 - theta) / (1 - (1 - theta) D), theta ~ Beta(alpha, beta + age)."""
         if rate == 0.0:
             endless = self.alpha <= 1
-            return np.full(len(age), np.nan) if endless else (self.beta + age) / (self.alpha - 1)
+            lasts = (self.beta + age) / (1 if endless else self.alpha - 1)
+            return np.full(len(age), np.nan) if endless else lasts
         c = 1 / np.expm1(rate)  # D / (1 - D)
         flat = np.ones(len(age))
         mean = _beta.mean(_renewing, flat, c * flat, self.alpha * flat, self.beta + age)
@@ -191,7 +192,7 @@ def _read(table: Any, caller: str) -> tuple[Floats, Floats]:
     _checks.at_least(3, len(age), "ages", caller, "Watch the cohort for longer.")
     if age[-1] > _MOST_AGES:
         raise DataError(
-            f"{caller}: ages reach {age[-1]:,.0f}, more than {_MOST_AGES:,} renewals. Count ages in "
+            f"{caller}: ages reach {age[-1]:,.0f}, beyond {_MOST_AGES:,} renewals. Count ages in "
             "renewals, not in days."
         )
     if (np.diff(survivors) > 0).any():
