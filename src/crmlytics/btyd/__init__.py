@@ -4,6 +4,7 @@ from crmlytics.btyd._bg_bb import BgBbModel, fit_bg_bb
 from crmlytics.btyd._bg_nbd import BgNbdModel, MbgNbdModel, fit_bg_nbd, fit_mbg_nbd
 from crmlytics.btyd._customer_value import customer_value
 from crmlytics.btyd._gamma_gamma import GammaGammaModel, fit_gamma_gamma
+from crmlytics.btyd._holdout import evaluate_holdout, holdout_predictions
 from crmlytics.btyd._lifetimes import from_lifetimes
 from crmlytics.btyd._pareto_nbd import ParetoNbdModel, fit_pareto_nbd, likelihood_ratio_test
 from crmlytics.btyd._sbg import SbgModel, fit_sbg
@@ -18,6 +19,7 @@ __all__ = [
     "ParetoNbdModel",
     "SbgModel",
     "customer_value",
+    "evaluate_holdout",
     "fit_bg_bb",
     "fit_bg_nbd",
     "fit_gamma_gamma",
@@ -25,6 +27,7 @@ __all__ = [
     "fit_pareto_nbd",
     "fit_sbg",
     "from_lifetimes",
+    "holdout_predictions",
     "likelihood_ratio_test",
     "purchase_summary",
     "total_interval",
