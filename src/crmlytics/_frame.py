@@ -58,6 +58,13 @@ ANSWERS = {
     "lower": "number",
     "upper": "number",
     "complete": "flag",
+    "model": "key",
+    "measure": "key",
+    "until": "date",
+    "in_calibration": "flag",
+    **dict.fromkeys(("expected_purchases", "p_any_purchase", "p_alive", "group"), "number"),
+    **dict.fromkeys(("expected", "actual", "customers", "step"), "number"),
+    **dict.fromkeys(("expected_cumulative", "actual_cumulative"), "number"),
     **dict.fromkeys(("r_min", "r_max", "f_min", "f_max", "m_min", "m_max"), "number"),
     **dict.fromkeys(("fm_min", "fm_max"), "number"),
 }

@@ -254,7 +254,7 @@ def fit_bg_bb(summary: IntoDataFrame) -> BgBbModel:
     )  # fmt: skip
     alpha, beta, gamma, delta = (float(each) for each in np.exp(best.theta))
     return BgBbModel(
-        alpha=alpha, beta=beta, gamma=gamma, delta=delta, log_likelihood=best.value,
+        alpha=alpha, beta=beta, gamma=gamma, delta=delta, log_likelihood=float(best.value),
         n_customers=len(read), converged=True, gradient_norm=best.gradient_norm,
         iterations=best.iterations, log_covariance=nested(_fit.covariance(best.hessian)),
     )  # fmt: skip

@@ -220,7 +220,7 @@ def _fitted(summary: Any, kind: Any, penalty: Any, caller: str) -> Any:
     plain = GeometricLikelihood(rows, first_flip)(best.theta).value
     return kind(
         r=r, alpha=alpha * unit, a=a, b=b,
-        log_likelihood=plain - float(rows.weight @ rows.x) * float(np.log(unit)),
+        log_likelihood=float(plain - rows.weight @ rows.x * np.log(unit)),
         n_customers=len(read), converged=True, gradient_norm=best.gradient_norm,
         iterations=best.iterations, log_covariance=nested(_fit.covariance(best.hessian)),
     )  # fmt: skip

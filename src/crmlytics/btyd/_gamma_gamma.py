@@ -270,7 +270,7 @@ def _fitted(x: Floats, m: Floats, correlation: float | None, excluded: int) -> G
     refuse_no_mean(q, "fit_gamma_gamma")
     return GammaGammaModel(
         p=p, q=q, v=v * unit, correlation=correlation, n_excluded=excluded,
-        log_likelihood=best.value - len(x) * float(np.log(unit)), n_customers=len(x),
+        log_likelihood=float(best.value - len(x) * np.log(unit)), n_customers=len(x),
         converged=True, gradient_norm=best.gradient_norm, iterations=best.iterations,
         log_covariance=nested(_fit.covariance(best.hessian)),
     )  # fmt: skip

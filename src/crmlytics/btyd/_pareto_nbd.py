@@ -251,7 +251,7 @@ def _model(
         purchase_covariates=tuple(of_purchase), churn_covariates=tuple(of_churn),
         purchase_coefficients=tuple(coefficients[: len(of_purchase)]),
         churn_coefficients=tuple(coefficients[len(of_purchase) :]),
-        log_likelihood=value - float(rows.weight @ rows.x) * float(np.log(unit)),
+        log_likelihood=float(value - rows.weight @ rows.x * np.log(unit)),
         n_customers=len(read), converged=True, gradient_norm=best.gradient_norm,
         iterations=best.iterations,
         log_covariance=nested(None if inverse is None else back @ inverse @ back.T),

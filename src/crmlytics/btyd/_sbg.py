@@ -92,7 +92,7 @@ class SbgModel(Fitted):
         c = 1 / np.expm1(rate)  # D / (1 - D)
         flat = np.ones(len(age))
         mean = _beta.mean(_renewing, flat, c * flat, self.alpha * flat, self.beta + age)
-        return (1 + c) * mean
+        return np.asarray((1 + c) * mean, dtype=np.float64)
 
 
 def _renewing(p: Floats, _: Any, c: Any) -> Floats:
@@ -162,7 +162,7 @@ def fit_sbg(table: IntoDataFrame) -> SbgModel:
     )  # fmt: skip
     alpha, beta = (float(each) for each in np.exp(best.theta))
     return SbgModel(
-        alpha=alpha, beta=beta, log_likelihood=best.value, n_customers=int(n), converged=True,
+        alpha=alpha, beta=beta, log_likelihood=float(best.value), n_customers=int(n), converged=True,
         gradient_norm=best.gradient_norm, iterations=best.iterations,
         log_covariance=nested(_fit.covariance(best.hessian)),
     )  # fmt: skip
