@@ -138,7 +138,7 @@ def fit_bg_nbd(summary: IntoDataFrame, *, penalty: float = 0.0) -> BgNbdModel:
     >>> model = crm.btyd.fit_bg_nbd(summary)
     >>> model.summary().round(3)
       parameter  estimate  standard_error  lower  upper
-    0         r     0.243           0.013  0.219  0.269
+    0         r     0.243           0.013  0.219  0.268
     1     alpha     4.414           0.378  3.731  5.221
     2         a     0.793           0.186  0.501  1.255
     3         b     2.426           0.705  1.372  4.289

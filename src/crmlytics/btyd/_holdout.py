@@ -252,10 +252,10 @@ def evaluate_holdout(
     ... )
     >>> table[["model", "actual", "expected", "bias", "mae", "coverage"]].round(3)
             model  actual  expected   bias    mae  coverage
-    0  pareto_nbd    1882  1665.515 -0.115  0.755     0.963
-    1      bg_nbd    1882  1653.409 -0.121  0.786     0.970
-    2     mbg_nbd    1882  1576.732 -0.162  0.765     0.961
-    3       naive    1882  2930.097  0.557  1.024     0.793
+    0  pareto_nbd    1882  1665.513 -0.115  0.755     0.951
+    1      bg_nbd    1882  1653.409 -0.121  0.785     0.947
+    2     mbg_nbd    1882  1576.728 -0.162  0.765     0.946
+    3       naive    1882  2930.101  0.557  1.024     0.850
     """
     caller = "evaluate_holdout"
     names = _forecast.named(models, caller)

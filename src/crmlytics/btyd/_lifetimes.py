@@ -63,7 +63,7 @@ GammaGammaFitter
     >>> class BetaGeoFitter:  # stands here for that of lifetimes
     ...     params_ = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}
     >>> crm.btyd.from_lifetimes(BetaGeoFitter()).new_customer(52)["expected_purchases"].round(2)
-    0    1.44
+    0    1.45
     Name: expected_purchases, dtype: float64
     """
     caller, name = "from_lifetimes", type(fitter).__name__

@@ -175,7 +175,7 @@ def fit_pareto_nbd(
     0         r     0.553           0.048  0.467   0.655
     1     alpha    10.578           0.843  9.048  12.365
     2         s     0.606           0.187  0.331   1.111
-    3      beta    11.669           6.211  4.111  33.120
+    3      beta    11.669           6.211  4.111  33.121
     """
     caller = "fit_pareto_nbd"
     penalty = _checks.number(penalty, name="penalty", caller=caller, low=0.0)

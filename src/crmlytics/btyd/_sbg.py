@@ -162,7 +162,7 @@ def fit_sbg(table: IntoDataFrame) -> SbgModel:
     )  # fmt: skip
     alpha, beta = (float(each) for each in np.exp(best.theta))
     return SbgModel(
-        alpha=alpha, beta=beta, log_likelihood=float(best.value), n_customers=int(n), converged=True,
+        alpha=alpha, beta=beta, log_likelihood=best.value, n_customers=int(n), converged=True,
         gradient_norm=best.gradient_norm, iterations=best.iterations,
         log_covariance=nested(_fit.covariance(best.hessian)),
     )  # fmt: skip
@@ -238,7 +238,9 @@ class _Likelihood:
         scale = np.array([a, b])
         # the base of all terms is taken off once a customer; those left carry it in `value` above
         return Point(
-            value, scale * gradient, np.outer(scale, scale) * hessian + np.diag(scale * gradient)
+            float(value),
+            scale * gradient,
+            np.outer(scale, scale) * hessian + np.diag(scale * gradient),
         )
 
     def _losses(self, chance: Floats, slope: Floats, curve: Floats) -> tuple[float, Floats, Floats]:

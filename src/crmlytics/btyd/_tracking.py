@@ -93,13 +93,11 @@ def tracking_table(
     >>> import crmlytics as crm
     >>> purchases = crm.datasets.load_cdnow()
     >>> summary = crm.btyd.purchase_summary(purchases, period="W", as_of="1997-09-30")
-    Traceback (most recent call last):
-    builtins.SyntaxError: invalid syntax (_bg_nbd.py, line 148)
     >>> model = crm.btyd.fit_pareto_nbd(summary)
-    Traceback (most recent call last):
-    builtins.SyntaxError: invalid syntax (_bg_nbd.py, line 148)
     >>> table = crm.btyd.tracking_table(purchases, model=model, calibration_end="1997-09-30")
     >>> table[["step", "actual_cumulative", "expected_cumulative"]].tail(1).round(1)
+        step  actual_cumulative  expected_cumulative
+    77    78               4339               4270.0
     """
     caller = "tracking_table"
     _refuse_model(model, caller)
@@ -206,13 +204,15 @@ def frequency_recency_grid(
     >>> import crmlytics as crm
     >>> purchases = crm.datasets.load_cdnow()
     >>> summary = crm.btyd.purchase_summary(purchases, period="W", as_of="1997-09-30")
-    Traceback (most recent call last):
-    builtins.SyntaxError: invalid syntax (_bg_nbd.py, line 148)
     >>> model = crm.btyd.fit_pareto_nbd(summary)
-    Traceback (most recent call last):
-    builtins.SyntaxError: invalid syntax (_bg_nbd.py, line 148)
     >>> grid = crm.btyd.frequency_recency_grid(model, T=30, horizon=39, max_frequency=2, steps=2)
     >>> grid.round(2)
+       frequency  recency  p_alive  expected_purchases
+    0          0      0.0     0.36                0.15
+    1          1     15.0     0.68                0.82
+    2          1     30.0     1.00                1.20
+    3          2     15.0     0.62                1.23
+    4          2     30.0     1.00                1.98
     """
     import pandas as pd
 

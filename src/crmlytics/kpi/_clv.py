@@ -115,10 +115,10 @@ def clv(
     >>> purchases = crm.datasets.load_cdnow()
     >>> table = crm.kpi.clv(purchases, horizon_days=365, margin=0.3, as_of="1997-09-30")
     >>> table[["customer_id", "p_alive", "clv", "lower", "upper", "flag"]].head(3).round(2)
-       customer_id  p_alive    clv  lower   upper      flag
-    0            1     0.87  13.48    0.0   62.80      none
-    1            2     0.17   1.18    0.0   14.52      none
-    2            3     0.23   1.55    0.0   19.11  one_time
+       customer_id  p_alive    clv  lower  upper      flag
+    0            1     0.87  13.72    0.0  61.20      none
+    1            2     0.17   1.24    0.0  16.14      none
+    2            3     0.30   1.44    0.0  17.99  one_time
     """
     caller = "clv"
     _clv_model.check_margin(margin, caller)

@@ -186,7 +186,7 @@ def fit_clv(
     3      beta     11.67
     4         p      6.25
     5         q      3.74
-    6         v     15.45
+    6         v     15.44
     """
     caller = "fit_clv"
     check_margin(margin, caller)
