@@ -22,7 +22,7 @@ from crmlytics.errors import ColumnError, CrmlyticsError, DataError, OptionError
 # What is left out and said is not the matter here; each room tests its own warnings.
 pytestmark = pytest.mark.filterwarnings("ignore::crmlytics.errors.CrmlyticsWarning")
 
-ROOMS = ["datasets", "kpi", "quality", "report", "segmentation"]
+ROOMS = ["btyd", "datasets", "kpi", "quality", "report", "segmentation"]
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 AS_OF = date(2025, 6, 30)
 
@@ -43,6 +43,15 @@ GLOSSARY = {
     "cost_col": {"cost"},
     "monetary_col": {None},
 }
+# Options without a default: what a call in these tests hands over.
+HELD = {"calibration_end": date(2024, 12, 31), "horizon": 100}
+REQUIRED = {
+    "clv": {"horizon_days": 90},
+    "customer_value": {"horizon": 90},
+    "evaluate_holdout": HELD,
+    "holdout_predictions": HELD,
+    "total_interval": {"horizon": 90},
+}
 # Options that the contract leaves positional, beside tables.
 POSITIONAL = {
     "rfm_cuts": {"bins"},
@@ -54,18 +63,33 @@ POSITIONAL = {
 WRONG = {
     "as_of": "not a day",
     "bins": 1,
+    "calibration_end": "not a day",
     "collect": "yes",
     "confidence": 95,
     "count": "order",
     "cuts": "last",
+    "discount_rate": -0.1,
+    "discount_to": "not a day",
     "duplicates": "dropp",
     "every": "month",
     "explain": "yes",
+    "first_purchase_in_monetary": "yes",
+    "group": "age",
+    "horizon": -1,
+    "horizon_days": 0,
+    "margin": None,
+    "max_periods": 0,
+    "model": "arima",
+    "models": ["arima"],
+    "most": 0,
     "on_bad": "ignore",
+    "penalty": -1,
     "period": "month",
     "precision": 2.5,
+    "random_state": -1,
     "returns": "gross",
     "rule": "quantiles",
+    "same_day": "merged",
     "scheme": "hierarchical",
     "segment_map": "grid11",
     "share_of": "row",
@@ -75,7 +99,10 @@ WRONG = {
     "wide": "yes",
 }
 # Answers to an empty table that are an error by design: there is nothing to cut or to follow.
-NEEDS_ROWS = {"rfm_cuts", "rfm_history", "check_segment_map"}
+NEEDS_ROWS = {
+    "rfm_cuts", "rfm_history", "check_segment_map", "clv", "evaluate_holdout",
+    "holdout_predictions", "tracking_table",
+}  # fmt: skip
 
 
 def _lines():
@@ -102,8 +129,27 @@ LINES = _lines()
 CUSTOMERS = crm.segmentation.rfm(LINES)
 RFM = crm.segmentation.rfm_table(LINES)
 HISTORY = crm.segmentation.rfm_history(LINES, every="Q", start=date(2024, 9, 1))
+SUMMARY = crm.btyd.purchase_summary(LINES, as_of=AS_OF)
+MODEL = crm.btyd.fit_pareto_nbd(SUMMARY, penalty=0.001)
+REQUIRED["tracking_table"] = {"model": MODEL, "period": "D"}
+PREDICTED = crm.btyd.holdout_predictions(LINES, **HELD)
+# name of an argument -> the model it takes
+MODELS = {
+    "model": MODEL,
+    "purchases": MODEL,
+    "spend": crm.btyd.fit_gamma_gamma(SUMMARY),
+    "restricted": MODEL,
+    "full": MODEL,
+    "fitter": None,
+}
 # name of an argument -> the table it takes
 TABLES = {
+    "summary": SUMMARY,
+    "predictions": PREDICTED,
+    "groups": crm.btyd.holdout_groups(PREDICTED, group="frequency"),
+    "tracking": crm.btyd.tracking_table(LINES, model=MODEL, period="D"),
+    "grid": crm.btyd.frequency_recency_grid(MODEL, T=300, horizon=90),
+    "table": pd.DataFrame({"age": range(5), "survivors": [100, 80, 70, 65, 62]}),
     "transactions": LINES,
     "events": LINES,
     "rfm": RFM,
@@ -132,25 +178,42 @@ def _tables(function):
     """Name the arguments that are tables: the positional ones that are no options."""
     parameters = inspect.signature(function).parameters.values()
     names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    return [name for name in names if name not in POSITIONAL.get(function.__name__, ())]
+    options = {*POSITIONAL.get(function.__name__, ()), *MODELS}
+    return [name for name in names if name not in options]
 
 
 EVERY = list(_public())
 ON_TABLES = [p for p in EVERY if _tables(p.values[0])]
-ANSWERING = [p for p in ON_TABLES if not p.values[0].__name__.startswith("plot_")]
+FITS = [p for p in ON_TABLES if p.values[0].__name__.startswith("fit_")]
+ANSWERING = [p for p in ON_TABLES if not p.values[0].__name__.startswith(("plot_", "fit_"))]
+# the fit of opportunities needs a table of its own
+GIFTS = pd.DataFrame(
+    {
+        "frequency": [0, 1, 1, 2, 3, 5, 6, 4, 2, 0] * 6,
+        "recency": [0, 1, 4, 3, 5, 6, 6, 6, 6, 0] * 6,
+        "n_opportunities": 6,
+    }
+)
 PLOTS = [p for p in EVERY if p.values[0].__name__.startswith("plot_")]
 
 
 def _given(function):
+    if function.__name__ == "fit_bg_bb":
+        return [GIFTS.copy()]
     for name in _tables(function):
         assert name in TABLES, f"add a table for the argument {name!r} to TABLES"
     return [TABLES[name].copy() for name in _tables(function)]
 
 
 def _call(function, tables, **options):
-    if "as_of" in inspect.signature(function).parameters:
+    parameters = inspect.signature(function).parameters
+    if "as_of" in parameters:
         options.setdefault("as_of", AS_OF)
-    return function(*tables, **options)
+    options = REQUIRED.get(function.__name__, {}) | options
+    rest = iter(tables)
+    positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    places = [MODELS[name] if name in MODELS else next(rest, ...) for name in positional]
+    return function(*(place for place in places if place is not ...), **options)
 
 
 def _plain(answer):
@@ -199,7 +262,7 @@ def test_docstring_says_all(function):
 def test_options_are_keyword_only(function):
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
-            allowed = {*TABLES, *POSITIONAL.get(function.__name__, ())}
+            allowed = {*TABLES, *MODELS, *POSITIONAL.get(function.__name__, ())}
             assert parameter.name in allowed, f"{parameter.name} must be keyword-only"
 
 
@@ -307,7 +370,14 @@ def test_columns_may_have_any_name(function):
 
 @pytest.mark.parametrize("function", ANSWERING)
 def test_missing_column_is_one_sentence(function):
+    amounts = {"amount_col"}
     optional = {
+        "purchase_summary": {"order_col", "amount_col"},
+        "clv": {"order_col"},
+        "customer_value": {"customer_col"},
+        "evaluate_holdout": amounts,
+        "holdout_predictions": amounts,
+        "tracking_table": amounts,
         "segment_profile": {"customer_col"},
         "repeat_rate": {"amount_col"},
         "purchase_frequency": {"amount_col"},
@@ -326,11 +396,13 @@ def test_missing_column_is_one_sentence(function):
             _call(function, given, **options)
 
 
-@pytest.mark.parametrize("function", ANSWERING)
+@pytest.mark.parametrize("function", [*ANSWERING, *FITS])
 def test_wrong_options_are_one_sentence(function):
     parameters = inspect.signature(function).parameters
     for option, wrong in WRONG.items():
         if option not in parameters or option in _tables(function):
+            continue
+        if option in MODELS and parameters[option].kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
         with pytest.raises(OptionError, match=rf"^{function.__name__}: .*{option}") as raised:
             _call(function, _given(function), **{option: wrong})
@@ -347,13 +419,39 @@ def test_empty_table(function):
         return
     answer = _call(function, empty)
     assert list(answer.columns) == list(full.columns)
-    estimates = {"value", "n_rows"} & set(answer.columns)
+    estimates = {"value", "n_rows", "expected"} & set(answer.columns)
     # one row of unknown values, or of checks that found nothing; otherwise no row
     assert len(answer) == 0 or estimates
 
 
+@pytest.mark.parametrize("function", FITS)
+def test_models_do_not_depend_on_the_table(function):
+    """Neither the kind of table nor the order of rows changes a fit; the input is unchanged."""
+    given = _given(function)
+    before = [table.copy(deep=True) for table in given]
+    model = _call(function, given)
+    for table, copy in zip(given, before, strict=True):
+        pd.testing.assert_frame_equal(table, copy)
+    for change in (
+        pl.from_pandas,
+        pa.Table.from_pandas,
+        lambda table: table.sample(frac=1, random_state=3),
+    ):
+        other = _call(function, [change(table) for table in given])
+        assert type(other) is type(model)
+        _same(other.summary(), model.summary())
+
+
+@pytest.mark.parametrize("function", FITS)
+def test_fits_refuse_lazy_and_empty_tables(function):
+    with pytest.raises(DataError, match=rf"^{function.__name__}: .*Polars LazyFrame.*\.collect"):
+        _call(function, [pl.from_pandas(table).lazy() for table in _given(function)])
+    with pytest.raises(CrmlyticsError, match=rf"^{function.__name__}: "):
+        _call(function, [table.head(0) for table in _given(function)])
+
+
 @pytest.mark.parametrize("junk", [None, 3, [1, 2], {"customer_id": [1]}, np.zeros((2, 2))])
-@pytest.mark.parametrize("function", ANSWERING)
+@pytest.mark.parametrize("function", [*ANSWERING, *FITS])
 def test_what_is_no_table_is_refused(function, junk):
     if junk is None and function.__name__ in {"segment_migration"}:
         pytest.skip("the second table is optional")

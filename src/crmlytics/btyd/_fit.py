@@ -17,8 +17,9 @@ from crmlytics.errors import FitError
 
 _LARGEST = 25.0  # logarithm of a parameter; beyond, sums of its size have no digits left
 _FLAT = 1e-6  # gradient of the mean log-likelihood up to which a point counts as an optimum
-# without churn, say, the likelihood rises for ever, ever less: the edge is as good as its end
-_EDGE = 1e-4
+# without churn, say, the likelihood rises for ever, ever less: a point far out is as good as its
+# end, and its gradient has few digits
+_FAR, _FAR_FLAT = 9.0, 1e-4
 _MOST = 200
 
 
@@ -122,8 +123,8 @@ def _finish(seen: _Remembered, theta: Floats) -> Floats:
     return theta
 
 
-def _at_edge(found: Optimum) -> bool:
-    return bool(np.abs(found.theta).max() > _LARGEST - 1)
+def _is_far(found: Optimum) -> bool:
+    return bool(np.abs(found.theta).max() > _FAR)
 
 
 def maximise(
@@ -131,7 +132,7 @@ def maximise(
 ) -> Optimum:
     """Return the optimum, or say that the data have none."""
     best = climb(objective, starts, n)
-    if best is None or not best.gradient_norm <= (_EDGE if _at_edge(best) else _FLAT):
+    if best is None or not best.gradient_norm <= (_FAR_FLAT if _is_far(best) else _FLAT):
         norm = "" if best is None else f" (gradient of the mean {best.gradient_norm:.1e})"
         raise FitError(
             f"{caller}: the likelihood has no maximum that could be found{norm}. {advice}"

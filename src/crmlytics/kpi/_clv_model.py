@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from narwhals.stable.v2.typing import IntoDataFrameT, IntoFrame
 
-from crmlytics import _checks, _frame, _result, btyd
+from crmlytics import _checks, _frame, _result, _sentences, btyd
 from crmlytics._model import Model
-from crmlytics.errors import DataError, FitError
+from crmlytics.errors import ColumnError, DataError, FitError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,11 +190,13 @@ def fit_clv(
     """
     caller = "fit_clv"
     check_margin(margin, caller)
-    summary = summarised(
-        transactions, caller, period=period, as_of=as_of, collect=collect,
-        customer_col=customer_col, order_col=order_col, date_col=date_col, amount_col=amount_col,
-    )  # fmt: skip
-    return fitted(summary, model=model, period=period, margin=margin, caller=caller)
+    with _checks.speaking_as(caller):
+        summary = summarised(
+            transactions, caller, period=period, as_of=as_of, collect=collect,
+            customer_col=customer_col, order_col=order_col, date_col=date_col,
+            amount_col=amount_col,
+        )  # fmt: skip
+        return fitted(summary, model=model, period=period, margin=margin, caller=caller)
 
 
 def check_margin(margin: Any, caller: str) -> None:
@@ -217,6 +219,12 @@ def summarised(
         raise DataError(
             f"{caller}: transactions is a {kind}, and models need the numbers of all customers "
             f"here. Reduce it in its own engine with collect=True, or call {way} on it."
+        )
+    columns = list(opened.collect_schema().names())
+    amount_col = _checks.column(options["amount_col"], name="amount_col", caller=caller)
+    if amount_col not in columns:  # the summary would do without
+        raise ColumnError(
+            _sentences.missing(amount_col, "amount_col", columns, caller, "transactions")
         )
     summary = btyd.purchase_summary(transactions, customer_col=customer_col, **options)
     return _result.collected(summary, customer_col) if lazy else summary
