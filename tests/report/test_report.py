@@ -13,7 +13,13 @@ import pyarrow as pa
 import pytest
 
 import crmlytics as crm
-from crmlytics.errors import ColumnError, DataError, NotEnoughDataError, OptionError
+from crmlytics.errors import (
+    ColumnError,
+    CrmlyticsWarning,
+    DataError,
+    NotEnoughDataError,
+    OptionError,
+)
 from crmlytics.report import _build, _page
 
 SHOP = crm.datasets.simulate_shop(n_customers=300, days=500, random_state=4)
@@ -64,14 +70,14 @@ def test_the_page_is_complete_in_itself(made):
     assert "<script" not in text
     assert not re.search(r"url\(\s*['\"]?http", text)
     assert page.links <= page.anchors
-    assert {"data", "business", "cohorts", "segments", "definitions"} <= page.anchors
+    assert {"data", "business", "cohorts", "segments", "value", "definitions"} <= page.anchors
     assert "<bdi>گزارش</bdi>" in text
 
 
 def test_the_page_has_a_picture_of_everything(made):
     text = made.report.read_text(encoding="utf-8")
-    # revenue, growth, cohorts, retention, heatmap, segments, migration of two quarters
-    assert text.count("<svg") == 8
+    # revenue, growth, cohorts, retention, heatmap, segments, migration of two quarters, holdout
+    assert text.count("<svg") == 9
     for words in (
         "Who moved",
         "What the checks found",
@@ -268,3 +274,25 @@ def test_customers_of_another_type_or_of_another_company(tmp_path):
         transactions=SHOP.transactions, customers=strangers, out_dir=tmp_path
     )
     assert ", 0 are in the customers table" in made.report.read_text(encoding="utf-8")
+
+
+def test_values_are_those_of_clv(made):
+    with pytest.warns(CrmlyticsWarning, match="are left out"):
+        want = crm.kpi.clv(SHOP.transactions, horizon_days=365)
+    got = pd.read_parquet(made.customers).set_index("customer_id").loc[want["customer_id"]]
+    for column, name in (
+        ("clv", "clv"), ("lower", "clv_lower"), ("upper", "clv_upper"), ("p_alive", "p_alive"),
+    ):  # fmt: skip
+        assert got[name].to_numpy() == pytest.approx(want[column].to_numpy(), rel=1e-9)
+    assert list(got["clv_flag"]) == list(want["flag"])
+    text = made.report.read_text(encoding="utf-8")
+    assert "Did such predictions hold?" in text
+    assert "same rate as before" in text
+
+
+def test_too_little_for_values_is_said(tmp_path):
+    few = SHOP.transactions[SHOP.transactions["customer_id"] < 8]
+    made = crm.report.build_report(transactions=few, out_dir=tmp_path)
+    text = made.report.read_text(encoding="utf-8")
+    assert "The value of customers cannot be predicted from these data: needs at least 10" in text
+    assert "clv" not in pd.read_parquet(made.customers).columns

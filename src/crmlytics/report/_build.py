@@ -13,7 +13,7 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from crmlytics import _checks, _columns
 from crmlytics._version import __version__
 from crmlytics.errors import DataError
-from crmlytics.report import _definitions, _inputs, _kpi, _page, _quality, _segmentation
+from crmlytics.report import _clv, _definitions, _inputs, _kpi, _page, _quality, _segmentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,7 @@ SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section], ...] = (
     _kpi.section,
     _kpi.cohorts,
     _segmentation.section,
+    _clv.section,
     _definitions.section,
 )
 
@@ -86,7 +87,9 @@ def build_report(
         A named tuple of paths: ``report`` (``report.html``, complete in itself),
         ``customers`` (``customers.parquet``: the id, ``recency_days``, ``frequency``,
         ``monetary``, ``first_date``, ``last_date``, ``r_score``, ``f_score``, ``m_score``,
-        ``rfm_code``, ``rfm_score``, ``segment``, ``reason``, then columns of `customers`),
+        ``rfm_code``, ``rfm_score``, ``segment``, ``reason``; ``p_alive``, ``expected_purchases``,
+        ``expected_spend``, ``clv``, ``clv_lower``, ``clv_upper``, ``clv_flag`` for the 365 days
+        after `as_of`, where the data allow it; then columns of `customers`),
         ``actions`` (``actions.csv``: the id, ``action``, ``segment``, ``monetary``, ``reason``;
         at most 100 good customers gone quiet, by money).
 
@@ -105,6 +108,7 @@ def build_report(
     --------
     crmlytics.quality.check_transactions : the checks.
     crmlytics.segmentation.rfm : the segments.
+    crmlytics.kpi.clv : the value of customers.
 
     Examples
     --------

@@ -24,7 +24,6 @@ _MODELS = {"pareto_nbd": "Pareto/NBD", "mbg_nbd": "MBG/NBD", "naive": "same rate
 
 def section(inputs: Inputs) -> Section:
     """Predict purchases and revenue of each customer in a year; the columns they give."""
-    who = inputs.columns.customer
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", CrmlyticsWarning)
@@ -39,8 +38,8 @@ def section(inputs: Inputs) -> Section:
         f"Expected revenue of each customer in the {HORIZON} days after {inputs.as_of}, before "
         "margin and discount: a model of how often customers buy and for how long they stay "
         "(Pareto/NBD), times a model of what they spend (Gamma-Gamma). Customers who are new or "
-        "silent weigh as much as their likeness to others says. The classes hold equally many "
-        "customers, the most valuable first."
+        "silent weigh as much as their likeness to others says. Tenths of the customers, the most "
+        "valuable first; value, purchases and spend are means."
     )
     body += _classes(table)
     notes = {str(one.message).split(": ", 1)[-1] for one in caught}
@@ -59,7 +58,6 @@ def section(inputs: Inputs) -> Section:
     customers = table.rename(
         columns={"lower": "clv_lower", "upper": "clv_upper", "flag": "clv_flag"}
     )
-    del who
     return Section("value", _TITLE, body, headlines=headlines, customers=customers)
 
 
@@ -94,8 +92,8 @@ def _classes(table: "pd.DataFrame") -> str:
                 _page.money(part["expected_spend"].mean()),
             )
         )
-    head = ("tenth", "customers", "value (mean)", "from, to", "share of value", "still customers")
-    return _page.table(("", *head[1:], "purchases (mean)", "spend per purchase"), rows)
+    head = ("tenth", "customers", "value", "from, to", "share", "still customers", "purchases")
+    return _page.table((*head, "spend each"), rows)
 
 
 def _holdout(inputs: Inputs) -> str:
