@@ -38,6 +38,22 @@ def test_kpi_with_options(csv, tmp_path):
     pd.testing.assert_frame_equal(got, want, check_dtype=False)
 
 
+def test_clv_takes_a_share_or_a_column(tmp_path, capsys):
+    path, out = tmp_path / "lines.csv", tmp_path / "clv.csv"
+    lines = LINES.assign(share=0.25)
+    lines.to_csv(path, index=False)
+    for margin in ("0.25", "share"):
+        asked = ["--horizon-days", "90.5", "--margin", margin, "--discount-rate", "0.1"]
+        assert main(["clv", "--in", str(path), "--out", str(out), *asked]) == 0
+        want = crm.kpi.clv(lines, horizon_days=90.5, margin=0.25, discount_rate=0.1)
+        pd.testing.assert_frame_equal(pd.read_csv(out), want, check_dtype=False, rtol=1e-9)
+    asked = ["--horizon-days", "a year"]
+    assert main(["clv", "--in", str(path), "--out", str(out), *asked]) == 2
+    assert "clv: --horizon-days must be a number; got 'a year'." in capsys.readouterr().err
+    with pytest.raises(SystemExit):  # it has no default
+        main(["clv", "--in", str(path), "--out", str(out)])
+
+
 def test_every_option_of_a_function_is_an_option_of_its_command(capsys):
     for command, (room, name) in COMMANDS.items():
         with pytest.raises(SystemExit) as stopped:

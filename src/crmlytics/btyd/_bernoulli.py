@@ -52,8 +52,7 @@ class BernoulliProcess(Process):
             return np.where(lasting, buys * self.de / np.where(lasting, self.ga - 1, 1.0), np.inf)
         # (1 - p) D / (1 - (1 - p) D) = c (1 - p) / (1 + p c) with c = D / (1 - D)
         c = np.full(len(self), 1 / np.expm1(discount_rate))
-        lasts: Floats = c * _beta.mean(_staying, np.ones(len(self)), c, self.ga, self.de)
-        return np.asarray(buys * lasts, dtype=np.float64)
+        return np.asarray(buys * c * _beta.renewals(c, self.ga, self.de), dtype=np.float64)
 
     def _tails(self, t: int) -> Floats:
         """Return P(more than n purchases until t) for n = 0 ... t, a line for each n.
@@ -94,8 +93,3 @@ class BernoulliProcess(Process):
         n = np.arange(len(lines))[:, None]
         spread: Floats = ((2 * n + 1) * lines).sum(axis=0) - lines.sum(axis=0) ** 2
         return np.maximum(spread, 0.0)
-
-
-def _staying(p: Floats, _: Any, c: Any) -> Floats:
-    left: Floats = (1 - p) / (1 + p * c)
-    return left

@@ -42,6 +42,16 @@ def expected(R: Floats, c: Floats, a: Floats, b: Floats) -> Floats:
     return _repair(answer, ~good & (c > 0), R, c, a, b, _purchases)
 
 
+def renewals(c: Floats, a: Floats, b: Floats) -> Floats:
+    """Mean of (1 - p) / (1 + p c): with c = D / (1 - D), of (1 - D) sum (1 - p)^(j+1) D^j."""
+    return mean(_renewing, np.ones(len(c)), c, a, b)
+
+
+def _renewing(p: Floats, _: Any, c: Any) -> Floats:
+    left: Floats = (1 - p) / (1 + p * c)
+    return left
+
+
 def _benign(R: Floats, c: Floats, b: Floats) -> Bools:
     """Mark the rows where scipy's 2F1 was found exact to 1e-10 against 60 digits."""
     return (c > 0) & (c < 10) & (R < 40) & (b < 2_000)

@@ -91,13 +91,8 @@ class SbgModel(Fitted):
             return np.full(len(age), np.nan) if endless else lasts
         c = 1 / np.expm1(rate)  # D / (1 - D)
         flat = np.ones(len(age))
-        mean = _beta.mean(_renewing, flat, c * flat, self.alpha * flat, self.beta + age)
+        mean = _beta.renewals(c * flat, self.alpha * flat, self.beta + age)
         return np.asarray((1 + c) * mean, dtype=np.float64)
-
-
-def _renewing(p: Floats, _: Any, c: Any) -> Floats:
-    left: Floats = (1 - p) / (1 + p * c)
-    return left
 
 
 def fit_sbg(table: IntoDataFrame) -> SbgModel:
