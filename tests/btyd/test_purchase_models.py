@@ -289,12 +289,24 @@ def test_penalty_pulls_towards_the_middle():
         assert held.log_likelihood <= fit(summary).log_likelihood + 1e-6
 
 
-def test_flat_likelihood_has_no_standard_errors():
-    model = crm.btyd.fit_pareto_nbd(REGIMES["no churn at all"])
-    assert model.covariance is None
-    assert model.summary()["standard_error"].isna().all()
-    with pytest.raises(OptionError, match=r"^total_interval: the model has no standard errors"):
-        crm.btyd.total_interval(model, REGIMES["no churn at all"], horizon=10)
+def test_flat_directions_have_no_standard_errors():
+    # without churn nothing is known of churn, and all of purchasing as if there were none
+    summary = REGIMES["no churn at all"]
+    model = crm.btyd.fit_pareto_nbd(summary)
+    assert set(model.unidentified) == {"s", "beta"}
+    table = model.summary().set_index("parameter")
+    assert table.loc[["s", "beta"], ["standard_error", "lower", "upper"]].isna().all().all()
+    assert np.isnan(model.covariance[2:]).all()
+    assert (table.loc[["r", "alpha"], "standard_error"] > 0).all()
+    # the truth of the simulation: r .6, alpha 20
+    for name, truth in (("r", 0.6), ("alpha", 20.0)):
+        row = table.loc[name]
+        assert row["lower"] < truth < row["upper"]
+    total = crm.btyd.total_interval(model, summary, horizon=10)
+    # customers of gamma rates, watched for T: mean R / (alpha + T) a day
+    R, rate = model.r + summary["frequency"], model.alpha + summary["T"]
+    assert total["expected"].item() == pytest.approx((10 * R / rate).sum(), rel=2e-3)
+    assert total["lower"].item() < total["expected"].item() < total["upper"].item()
 
 
 def test_every_kind_of_table(make_eager, plain):

@@ -12,7 +12,7 @@ from crmlytics._columns import Floats
 from crmlytics.btyd import _counts, _fit, _process, _rows
 from crmlytics.btyd._bernoulli import BernoulliProcess
 from crmlytics.btyd._fit import Point
-from crmlytics.btyd._fitted import nested
+from crmlytics.btyd._fitted import uncertainty
 from crmlytics.btyd._purchase import PurchaseModel
 from crmlytics.errors import DataError
 
@@ -256,7 +256,7 @@ def fit_bg_bb(summary: IntoDataFrame) -> BgBbModel:
     return BgBbModel(
         alpha=alpha, beta=beta, gamma=gamma, delta=delta, log_likelihood=float(best.value),
         n_customers=len(read), converged=True, gradient_norm=best.gradient_norm,
-        iterations=best.iterations, log_covariance=nested(_fit.covariance(best.hessian)),
+        iterations=best.iterations, **uncertainty(best.hessian, BgBbModel.letters),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from crmlytics import _checks
 from crmlytics._columns import Floats
 from crmlytics.btyd import _fit, _process, _rows
-from crmlytics.btyd._fitted import nested
+from crmlytics.btyd._fitted import uncertainty
 from crmlytics.btyd._likelihoods import GeometricLikelihood, Weighted
 from crmlytics.btyd._process import GeometricProcess
 from crmlytics.btyd._purchase import PurchaseModel
@@ -222,7 +222,7 @@ def _fitted(summary: Any, kind: Any, penalty: Any, caller: str) -> Any:
         r=r, alpha=alpha * unit, a=a, b=b,
         log_likelihood=float(plain - rows.weight @ rows.x * np.log(unit)),
         n_customers=len(read), converged=True, gradient_norm=best.gradient_norm,
-        iterations=best.iterations, log_covariance=nested(_fit.covariance(best.hessian)),
+        iterations=best.iterations, **uncertainty(best.hessian, kind.letters),
     )  # fmt: skip
 
 

@@ -141,18 +141,23 @@ def maximise(
     return found
 
 
-def covariance(hessian: Floats) -> Any:
-    """Invert the observed information; None where the likelihood is flat in some direction."""
+def covariance(hessian: Floats, back: Any = None) -> tuple[Any, Any]:
+    """Invert the observed information, and mark the parameters of which the data say nothing.
+
+    Directions in which the likelihood is flat (a standard deviation of 5 and more in logarithms)
+    are left out of the inverse: only the ratio of two parameters may be known, say, and then the
+    inverse holds what is known of the ratio. `back` maps the parameters to those asked for.
+    """
     information = -np.asarray(hessian)
-    scale = np.sqrt(np.abs(np.diag(information)))
-    if not (np.isfinite(information).all() and (scale > 0).all()):
-        return None
-    values = np.linalg.eigvalsh(information / np.outer(scale, scale))
-    if values[0] <= 1e-8:
-        return None
-    inverse = np.linalg.inv(information / np.outer(scale, scale)) / np.outer(scale, scale)
-    # an error of a whole logarithm many times over says no more than that nothing is known
-    return None if np.diag(inverse).max() > _LARGEST else (inverse + inverse.T) / 2
+    back = np.eye(len(information)) if back is None else back
+    if not np.isfinite(information).all():
+        return None, np.ones(len(information), dtype=bool)
+    values, vectors = np.linalg.eigh((information + information.T) / 2)
+    flat = values < 1 / _LARGEST
+    known = back @ vectors[:, ~flat]
+    loose = ((back @ vectors[:, flat]) ** 2).sum(axis=1) > 1e-4
+    inverse = (known / values[~flat]) @ known.T
+    return (inverse + inverse.T) / 2, loose
 
 
 def penalised(objective: Objective, penalty: float, n: float, free: int) -> Objective:

@@ -1,5 +1,6 @@
 """What all models of purchasing and spend share: their fit, as numbers and as a table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,6 +9,7 @@ import numpy as np
 from crmlytics import _checks, _intervals
 from crmlytics._columns import Floats
 from crmlytics._model import Model
+from crmlytics.btyd import _fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +33,10 @@ class Fitted(Model):
     iterations : int
         How often the likelihood was evaluated on all customers.
     log_covariance : tuple or None
-        Covariance of the logarithms of the parameters (of coefficients as they are); None where
-        the likelihood is flat, so that no standard errors exist.
+        Covariance of the logarithms of the parameters (of coefficients as they are), without the
+        directions in which the likelihood is flat; None for parameters taken over.
+    unidentified : tuple of str
+        Parameters that the data leave open, alone or but for a ratio: they have no standard error.
     """
 
     log_likelihood: float | None
@@ -41,6 +45,7 @@ class Fitted(Model):
     gradient_norm: float | None
     iterations: int
     log_covariance: tuple[tuple[float, ...], ...] | None
+    unidentified: tuple[str, ...] = ()
 
     letters: ClassVar[tuple[str, ...]] = ()
 
@@ -58,11 +63,13 @@ class Fitted(Model):
     def covariance(self) -> Any:
         """Covariance matrix of the parameters, in the order of `summary`; None where there is none.
 
-        Inverse of the observed information in logarithms, times the parameters (delta method).
+        Inverse of the observed information in logarithms, times the parameters (delta method). NaN
+        in the rows and columns of `unidentified` parameters.
         """
         if self.log_covariance is None:
             return None
         scale = np.where(self._is_log(), self._estimates(), 1.0)
+        scale = np.where(np.isin(self._names(), self.unidentified), np.nan, scale)
         return np.array(self.log_covariance) * np.outer(scale, scale)
 
     @property
@@ -94,7 +101,7 @@ class Fitted(Model):
         pandas.DataFrame
             One row per parameter: ``parameter`` (str), ``estimate``, ``standard_error``, ``lower``,
             ``upper`` (float). The interval of a positive parameter is made on the log scale and so
-            stays positive. Standard errors are null where the likelihood is flat.
+            stays positive. Errors and bounds of `unidentified` parameters are null.
         """
         import pandas as pd
 
@@ -104,6 +111,7 @@ class Fitted(Model):
             error = np.full(len(estimate), np.nan)
         else:
             error = np.sqrt(np.diag(np.array(self.log_covariance)))
+            error[np.isin(self._names(), self.unidentified)] = np.nan
         with np.errstate(over="ignore"):
             lower = np.where(is_log, estimate * np.exp(-z * error), estimate - z * error)
             upper = np.where(is_log, estimate * np.exp(z * error), estimate + z * error)
@@ -118,6 +126,9 @@ class Fitted(Model):
         )
 
 
-def nested(matrix: Any) -> tuple[tuple[float, ...], ...] | None:
-    """Return a matrix as a value that can be compared and written."""
-    return None if matrix is None else tuple(tuple(float(v) for v in row) for row in matrix)
+def uncertainty(hessian: Floats, names: Sequence[str], back: Any = None) -> dict[str, Any]:
+    """Return the fields of a model that say how sure its parameters are."""
+    matrix, loose = _fit.covariance(hessian, back)
+    rows = None if matrix is None else tuple(tuple(float(v) for v in row) for row in matrix)
+    open_ones = tuple(name for name, flag in zip(names, loose, strict=True) if flag)
+    return {"log_covariance": rows, "unidentified": open_ones}

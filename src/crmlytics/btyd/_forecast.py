@@ -154,7 +154,7 @@ def _fitted(split: Split, name: str, level: float, *, totals: bool) -> Forecast:
     columns = {key: said[key][customers.place] for key in ("expected_purchases", "lower", "upper")}
     columns["p_any_purchase"] = 1 - said["p_no_purchase"][customers.place]
     total = (np.nan, np.nan)
-    if totals and model.log_covariance is not None:
+    if totals:
         row = _total.total_interval(model, summary, horizon=split.horizon, confidence=level)
         total = (float(row["lower"].iloc[0]), float(row["upper"].iloc[0]))
     return Forecast(model, columns, total)

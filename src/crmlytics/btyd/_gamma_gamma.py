@@ -11,7 +11,7 @@ from crmlytics import _checks
 from crmlytics._columns import Floats
 from crmlytics.btyd import _fit, _rows
 from crmlytics.btyd._fit import Point
-from crmlytics.btyd._fitted import Fitted, nested
+from crmlytics.btyd._fitted import Fitted, uncertainty
 from crmlytics.btyd._purchase import per_customer
 from crmlytics.errors import DataError, FitError
 
@@ -275,7 +275,7 @@ def _fitted(x: Floats, m: Floats, correlation: float | None, excluded: int) -> G
         p=p, q=q, v=v * unit, correlation=correlation, n_excluded=excluded,
         log_likelihood=float(best.value - len(x) * np.log(unit)), n_customers=len(x),
         converged=True, gradient_norm=best.gradient_norm, iterations=best.iterations,
-        log_covariance=nested(_fit.covariance(best.hessian)),
+        **uncertainty(best.hessian, GammaGammaModel.letters),
     )  # fmt: skip
 
 

@@ -201,7 +201,7 @@ def evaluate_holdout(
     table
         One row a model, as given: ``model`` (str), ``customers`` (int), ``actual`` (int, purchases
         made), ``expected`` (float), ``total_lower``, ``total_upper`` (float, interval of the total;
-        null for "naive" and where there are no standard errors), ``bias`` (float, expected / actual
+        null for "naive"), ``bias`` (float, expected / actual
         - 1), ``mae``, ``rmse`` (float, purchases per customer), ``coverage`` (float, share of
         customers whose count lies in their interval), ``coverage_lower``, ``coverage_upper``
         (float, Wilson's interval of it at 95 %), ``any_actual``, ``any_expected`` (float, share of

@@ -76,7 +76,7 @@ GammaGammaFitter
     parameters = getattr(fitter, "params_", None)
     if parameters is None or not len(parameters):
         raise OptionError(f"{caller}: the {name} is not fitted yet. Call its fit() first.")
-    values = {letter: _number(parameters, letter, name) for letter in kind.letters}
+    values: dict[str, Any] = {letter: _number(parameters, letter, name) for letter in kind.letters}
     if kind is GammaGammaModel:
         _gamma_gamma.refuse_no_mean(values["q"], caller)
     data = getattr(fitter, "data", None)

@@ -10,7 +10,7 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from crmlytics import _checks
 from crmlytics._columns import Floats
 from crmlytics.btyd import _bg_nbd, _death, _fit, _rows
-from crmlytics.btyd._fitted import nested
+from crmlytics.btyd._fitted import uncertainty
 from crmlytics.btyd._likelihoods import Weighted
 from crmlytics.btyd._pareto_likelihood import ParetoLikelihood
 from crmlytics.btyd._process import ParetoProcess
@@ -240,7 +240,8 @@ def _model(
         back[4 + k, 4 + k] = 1 / spread
         back[base, 4 + k] = mean / spread
     theta = back @ best.theta + np.array([0, 1, 0, 1] + [0] * len(scaled)) * np.log(unit)
-    inverse = _fit.covariance(best.hessian)
+    names = [*ParetoNbdModel.letters, *(f"purchase_{z}" for z in of_purchase)]
+    names += [f"churn_{z}" for z in of_churn]
     r, alpha, s, beta = (float(v) for v in np.exp(theta[:4]))
     coefficients = [float(v) for v in theta[4:]]
     purchase = [z for z, _, _ in scaled[: len(of_purchase)]]
@@ -254,7 +255,7 @@ def _model(
         log_likelihood=float(value - rows.weight @ rows.x * np.log(unit)),
         n_customers=len(read), converged=True, gradient_norm=best.gradient_norm,
         iterations=best.iterations,
-        log_covariance=nested(None if inverse is None else back @ inverse @ back.T),
+        **uncertainty(best.hessian, names, back),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from crmlytics import _checks, _frame
 from crmlytics._columns import Floats
 from crmlytics.btyd import _beta, _fit
 from crmlytics.btyd._fit import Point
-from crmlytics.btyd._fitted import Fitted, nested
+from crmlytics.btyd._fitted import Fitted, uncertainty
 from crmlytics.errors import DataError, NotEnoughDataError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def fit_sbg(table: IntoDataFrame) -> SbgModel:
     return SbgModel(
         alpha=alpha, beta=beta, log_likelihood=best.value, n_customers=int(n), converged=True,
         gradient_norm=best.gradient_norm, iterations=best.iterations,
-        log_covariance=nested(_fit.covariance(best.hessian)),
+        **uncertainty(best.hessian, SbgModel.letters),
     )  # fmt: skip
 
 

@@ -37,7 +37,8 @@ def total_interval(
     For one customer chance is nearly all of the uncertainty. In a sum over many customers chance
     averages out, and what the data leave open about the parameters remains: here both are
     included. Parameters are drawn from the normal distribution that the observed information gives
-    their logarithms; given the parameters a total is normal, with the variance of the counts. The
+    their logarithms (directions in which the likelihood is flat are left where they are); given the
+    parameters a total is normal, with the variance of the counts. The
     interval holds the share `confidence` of the mixture.
 
     Parameters
@@ -94,8 +95,8 @@ def total_interval(
     seed = _checks.whole(random_state, name="random_state", caller=caller, low=0)
     if model.log_covariance is None:
         raise OptionError(
-            f"{caller}: the model has no standard errors, because its parameters were taken over "
-            "or its likelihood is flat. Fit it to a longer or larger summary."
+            f"{caller}: the model has no standard errors, because its parameters were taken over. "
+            "Fit it to a summary."
         )
     read = _rows.read(summary, caller=caller, covariates=model.covariates, age=model.age_column)
     answer = _interval(model, read.columns(), ahead, level, np.random.default_rng(seed))
@@ -116,7 +117,8 @@ def _interval(
     rows, share = _sample(shares)
     sample = _different(customers, rows)
     base = _expected(model, sample, horizon)
-    root = np.linalg.cholesky(np.array(model.log_covariance))
+    values, vectors = np.linalg.eigh(np.array(model.log_covariance))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))  # flat directions have no part in it
     half = rng.standard_normal((_DRAWS // 2, len(root)))
     totals = []
     for draw in np.concatenate([half, -half]) @ root.T:

@@ -67,9 +67,6 @@ def _predicted(inputs: Inputs) -> tuple["pd.DataFrame", Any]:
     model = kpi.fit_clv(inputs.transactions, **options)
     who = inputs.columns.customer
     table = model.predict(summary, horizon=HORIZON, customer_col=who)
-    if model.purchases.log_covariance is None:
-        expected = float(table["expected_purchases"].sum())
-        return table, {"expected": expected, "lower": None, "upper": None}
     return table, btyd.total_interval(model.purchases, summary, horizon=HORIZON).iloc[0]
 
 
@@ -116,9 +113,7 @@ def _holdout(inputs: Inputs) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CrmlyticsWarning)
             result = btyd.evaluate_holdout(seen, **options)
-            groups = btyd.holdout_groups(
-                btyd.holdout_predictions(seen, **options), group="frequency"
-            )
+            groups = btyd.holdout_groups(btyd.holdout_predictions(seen, **options), group="decile")
     except CrmlyticsError as error:
         reason = str(error).split(": ", 1)[-1]
         return body + _page.paragraph(f"That cannot be told from these data: {reason}")
@@ -138,4 +133,6 @@ def _holdout(inputs: Inputs) -> str:
     body += _page.table(head, rows)
     ax = _page.blank_figure(7.0, 3.8)
     btyd.plot_calibration(groups, ax=ax)
-    return body + _page.picture(ax.figure, "Purchases made and expected, by earlier frequency")
+    return body + _page.picture(
+        ax.figure, "Purchases made and expected, by tenths of expected purchases"
+    )
