@@ -44,9 +44,10 @@ DEATHS = [
 
 
 def test_death_integral():
-    rows = np.array(DEATHS[::3])
+    rows = np.array(DEATHS[::7])
     got = _death.log_integral(*rows.T)
-    want = [_death_integral(*row) for row in rows.tolist()]
+    with mp.workdps(20):
+        want = [_death_integral(*row) for row in rows.tolist()]
     assert np.abs(got - want).max() < 1e-11
 
 
