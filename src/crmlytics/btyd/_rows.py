@@ -16,6 +16,7 @@ from crmlytics.errors import ColumnError, DataError, NotEnoughDataError
 
 _LONGEST = 30_000.0  # periods: 82 years of days, or more than three years of hours
 _MAKER = "purchase_summary"
+_DROP = f"Drop the rows, or make the table with {_MAKER}."
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def read(
         features=covariates, result=result, maker=_MAKER,
     )  # fmt: skip
     for role in ("frequency", "recency", age):
-        _refuse(source, role, np.isnan(source.numbers(role)), "unknown", "Drop the rows, or make")
+        _refuse(source, role, np.isnan(source.numbers(role)), "unknown", _DROP)
     found = Summary(
         source, source.numbers("frequency"), source.numbers("recency"), source.numbers(age),
         tuple(_covariate(source, role) for role in source.names if role.startswith("feature_")),
@@ -114,7 +115,7 @@ def read_spend(
         summary, caller=caller, argument="summary", roles=roles, result=result, maker=_MAKER
     )
     x = source.numbers("frequency")
-    _refuse(source, "frequency", np.isnan(x), "unknown", "Drop the rows, or make")
+    _refuse(source, "frequency", np.isnan(x), "unknown", _DROP)
     _check_frequency(source, x)
     return source, x, source.numbers("monetary_value")
 
@@ -135,17 +136,16 @@ def has_id(table: Any, customer_col: str, caller: str) -> bool:
 
 def _covariate(source: _frame.Source, role: str) -> Floats:
     values = source.numbers(role)
-    _refuse(source, role, np.isnan(values), "unknown", "Fill in or drop these rows of")
+    _refuse(source, role, np.isnan(values), "unknown", "Fill them in, or drop the rows.")
     return values
 
 
 def _check(summary: Summary, age: str) -> None:
     """Refuse what no customer can have done, each in a sentence of its own."""
     source, x, tx, total = summary.source, summary.frequency, summary.recency, summary.age
-    make = "Make"
     _check_frequency(source, x)
-    _refuse(source, "recency", tx < 0, "negative", make)
-    _refuse(source, age, total < 0, "negative", make)
+    _refuse(source, "recency", tx < 0, "negative")
+    _refuse(source, age, total < 0, "negative")
     late = tx > total * (1 + 1e-12)
     if late.any():
         raise DataError(
@@ -168,28 +168,21 @@ def _check(summary: Summary, age: str) -> None:
 
 
 def _check_frequency(source: _frame.Source, x: Floats) -> None:
-    _refuse(source, "frequency", x < 0, "negative", "Make")
-    _refuse(
-        source, "frequency", x != np.floor(x), "no whole numbers (it counts repeat purchases)",
-        "Make",
-    )  # fmt: skip
+    _refuse(source, "frequency", x < 0, "negative")
+    _refuse(source, "frequency", x != np.floor(x), "no whole numbers (it counts repeat purchases)")
 
 
 def _of(source: _frame.Source, rows: Any) -> str:
     return f"{int(np.count_nonzero(rows)):,} of {source.n_rows:,} rows"
 
 
-def _refuse(source: _frame.Source, role: str, bad: Any, what: str, advice: str) -> None:
+def _refuse(
+    source: _frame.Source, role: str, bad: Any, what: str, way: str = f"Make it with {_MAKER}."
+) -> None:
     if bad.any():
-        column = source.names[role]
-        way = (
-            f"{advice} the table with {_MAKER}." if advice != "Make" else f"Make it with {_MAKER}."
-        )
-        if advice.startswith("Fill"):
-            way = f"{advice} the table."
         raise DataError(
-            f"{source.caller}: {_of(source, bad)} of summary have values of {column!r} that are "
-            f"{what}. {way}"
+            f"{source.caller}: {_of(source, bad)} of summary have values of "
+            f"{source.names[role]!r} that are {what}. {way}"
         )
 
 
