@@ -154,7 +154,7 @@ class ParetoProcess(_Continuous):
     def tail(self, n: Any, t: float) -> Floats:
         from scipy.special import betainc
 
-        times, chance = self._deaths(t, 96)
+        times, chance = self._deaths(t, 64)
         share = times / (self.A[:, None] + times)
         n = np.broadcast_to(np.asarray(n, dtype=np.float64), self.R.shape)
         made = betainc(n[:, None] + 1, self.R[:, None], share)

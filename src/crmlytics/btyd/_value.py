@@ -75,6 +75,7 @@ def _counted(future: Future, t: float, mean: Floats, side: float) -> Iterator[_C
         yield _Counted(
             _middles(edges, len(table.tails)), beyond[:-1] - beyond[1:], table.rows, table.column
         )
+    heavy = heavy[np.argsort(mean[heavy], kind="stable")]  # classes fit those of like mean
     for at in range(0, len(heavy), 256):
         yield _heavy(future, t, heavy[at : at + 256], mean)
 
@@ -82,10 +83,10 @@ def _counted(future: Future, t: float, mean: Floats, side: float) -> Iterator[_C
 def _heavy(future: Future, t: float, chosen: Ints, mean: Floats) -> _Counted:
     """Take counts in classes that grow with the count, far enough to miss nothing."""
     process = future.process.take(chosen)
-    end = int(8 * mean[chosen].max() + 200)
+    end = int(1.5 * mean[chosen].max() + 50)
     while float(process.tail(end, t).max()) > _LEAST:
-        end *= 2
-    edges = _edges(end)
+        end = int(1.3 * end)
+    edges = _wide_edges(float(mean[chosen].min()), end)
     tails = np.stack([process.tail(int(edge), t) for edge in edges])
     tails = np.concatenate([tails, np.zeros((1, len(chosen)))])
     position = np.full(len(future.process), -1, dtype=np.int64)
@@ -94,6 +95,14 @@ def _heavy(future: Future, t: float, chosen: Ints, mean: Floats) -> _Counted:
     return _Counted(
         _middles(edges, end), tails[:-1] - tails[1:], rows, position[future.place[rows]]
     )
+
+
+def _wide_edges(mean: float, end: int) -> Ints:
+    """Return edges of classes that are narrow where most counts lie, and double below."""
+    start = max(mean / 3, 1.0)
+    grown = start * _GROWTH ** np.arange(int(np.log(end / start) / np.log(_GROWTH)) + 1)
+    doubled = 2.0 ** np.arange(int(np.log2(start)) + 1) - 1
+    return np.unique(np.concatenate([doubled, np.floor(grown)]).astype(np.int64))
 
 
 def _edges(n_lines: int) -> Ints:
