@@ -251,7 +251,7 @@ def test_docstring_says_all(function):
     parameters = inspect.signature(function).parameters
     if parameters:
         described = doc.split("Parameters\n----------\n")[1].split("\nReturns\n---")[0]
-        named = set(re.findall(r"^([a-z_0-9, ]+) :", described, flags=re.MULTILINE))
+        named = set(re.findall(r"^([A-Za-z_0-9, ]+) :", described, flags=re.MULTILINE))
         named = {word.strip() for words in named for word in words.split(",")}
         assert named == set(parameters), "Parameters and the signature differ"
     if _tables(function):
