@@ -82,7 +82,11 @@ class BgBbModel(PurchaseModel):
 
 @dataclass(frozen=True)
 class _Tables:
-    """The gamma functions of the likelihood at the parameters plus 0, 1 ... n."""
+    """Sums over j < k of a function of a parameter plus j, for k = 0, 1 ... n + 1.
+
+    Of the logarithm they are those of rising factorials, Gamma(al + k) / Gamma(al): the beta
+    functions of the likelihood are products of them, with no digits lost for large parameters.
+    """
 
     al: float
     be: float
@@ -91,32 +95,28 @@ class _Tables:
     n: int
 
     def of(self, f: Any) -> tuple[Floats, ...]:
-        k = np.arange(self.n + 2, dtype=np.float64)
-        return (
-            f(self.al + k), f(self.be + k), f(self.al + self.be + k), f(self.de + k),
-            f(self.ga + self.de + k),
-        )  # fmt: skip
+        j = np.arange(self.n + 1, dtype=np.float64)
+        firsts = self.al, self.be, self.al + self.be, self.de, self.ga + self.de
+        return tuple(np.concatenate([[0.0], np.cumsum(f(first + j))]) for first in firsts)
 
 
 def _terms(tables: _Tables, x: Floats, tx: Floats, n: Floats) -> tuple[Floats, Any, Any]:
-    """Return the logarithms of the terms of L, without the common 1 / (B(al, be) B(ga, de)).
+    """Return the logarithms of the terms of L.
 
     A line a row of the summary. The first term is that of a living customer; the others are of
     those who left after opportunity m = tx, tx + 1 ... n - 1. Also returns m, and which terms are
     of those who left.
     """
-    from scipy.special import gammaln
-
     width = int((n - tx).max(initial=0)) + 1
     step = np.arange(width) - 1
     m = np.where(step < 0, n[:, None], tx[:, None] + step).astype(np.int64)
     there = (step < 0) | (m < n[:, None])
     m = np.where(there, m, n[:, None].astype(np.int64))
     left = (step >= 0) & there
-    al, be, albe, de, gade = tables.of(gammaln)
+    al, be, albe, de, gade = tables.of(np.log)
     bought = x.astype(np.int64)[:, None]
     terms = al[bought] + be[m - bought] - albe[m] + de[m] - gade[m + left]
-    terms = terms + np.where(left, gammaln(tables.ga + 1), gammaln(tables.ga))
+    terms = terms + np.where(left, np.log(tables.ga), 0.0)
     return np.where(there, terms, -np.inf), m, left
 
 
@@ -130,25 +130,15 @@ class _Likelihood:
     weight: Floats
 
     def __call__(self, theta: Floats) -> Point:
-        from scipy.special import betaln, polygamma, psi
-
         al, be, ga, de = (float(each) for each in np.exp(theta))
         tables = _Tables(al, be, ga, de, int(self.n.max()))
-        size = float(self.weight.sum())
-        value = -size * float(betaln(al, be) + betaln(ga, de))
-        gradient = -size * (
-            np.array([psi(al), psi(be), psi(ga), psi(de)])
-            - np.repeat([psi(al + be), psi(ga + de)], 2)
-        )
-        own = np.array([polygamma(1, each) for each in (al, be, ga, de)])
-        hessian = -size * np.diag(own)
-        hessian[:2, :2] += size * polygamma(1, al + be)
-        hessian[2:, 2:] += size * polygamma(1, ga + de)
-        first, second = tables.of(psi), tables.of(lambda z: polygamma(1, z))
+        value, gradient, hessian = 0.0, np.zeros(4), np.zeros((4, 4))
+        first, second = tables.of(lambda z: 1 / z), tables.of(lambda z: -1 / z**2)
         for at in range(0, len(self.x), _CHUNK):
             found = self._part(tables, first, second, slice(at, at + _CHUNK))
             value, gradient = value + found.value, gradient + found.gradient
             hessian = hessian + found.hessian
+        hessian = (hessian + hessian.T) / 2
         scale = np.exp(theta)
         return Point(
             value, scale * gradient, np.outer(scale, scale) * hessian + np.diag(scale * gradient)
@@ -156,8 +146,6 @@ class _Likelihood:
 
     def _part(self, tables: _Tables, first: Any, second: Any, rows: slice) -> Point:
         """Sum the mixture over rows: E[g'], and E[g''] + Cov(g')."""
-        from scipy.special import polygamma, psi
-
         x, weight = self.x[rows], self.weight[rows]
         terms, m, left = _terms(tables, x, self.tx[rows], self.n[rows])
         total = np.logaddexp.reduce(terms, axis=1)
@@ -169,8 +157,8 @@ class _Likelihood:
                 albe[m], gade[m + left],
             )
             for (al, be, albe, de, gade), of_ga in (
-                (first, (psi(tables.ga + 1), psi(tables.ga))),
-                (second, (polygamma(1, tables.ga + 1), polygamma(1, tables.ga))),
+                (first, (1 / tables.ga, 0.0)),
+                (second, (-1 / tables.ga**2, 0.0)),
             )
         )  # fmt: skip
         score = np.stack([slope[0] - slope[4], slope[1] - slope[4],

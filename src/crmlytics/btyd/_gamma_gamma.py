@@ -8,7 +8,7 @@ import numpy as np
 from narwhals.stable.v2.typing import IntoDataFrame, IntoDataFrameT
 
 from crmlytics import _checks
-from crmlytics._columns import Floats
+from crmlytics._columns import Bools, Floats
 from crmlytics.btyd import _fit, _rows
 from crmlytics.btyd._fit import Point
 from crmlytics.btyd._fitted import Fitted, uncertainty
@@ -17,6 +17,8 @@ from crmlytics.errors import DataError, FitError
 
 SPEND = {"expected_spend": "float", "lower": "float", "upper": "float"}
 CORRELATED = 0.3
+# amounts that cancel out leave a rest of rounding: beside a usual spend, so little is none
+_NOTHING = 1e-10
 _STARTS = ((2.0, 4.0), (6.0, 3.0), (0.5, 2.0), (20.0, 10.0))
 
 
@@ -93,7 +95,7 @@ class GammaGammaModel(Fitted):
 
         level = _checks.confidence(confidence, "predict")
         source, x, m = _rows.read_spend(summary, "predict", customer_col, tuple(SPEND))
-        usable = (x > 0) & (m > 0)
+        usable = _usable(x, m, self.mean)
         known = np.where(usable, x, 0.0)
         shape, scale = self.p * known + self.q, self.v + known * np.where(usable, m, 0.0)
         # the mean is p / nu with nu ~ Gamma(shape, scale); its quantiles depend on the shape alone
@@ -234,7 +236,8 @@ def fit_gamma_gamma(summary: IntoDataFrame) -> GammaGammaModel:
             f"{caller}: no repeat buyer of summary has a known 'monetary_value'. Make the summary "
             "from a table with amounts."
         )
-    used = repeats & (money > 0)
+    positive = repeats & (money > 0)
+    used = _usable(frequency, money, float(np.median(money[positive])) if positive.any() else 0.0)
     excluded = int(repeats.sum() - used.sum())
     _checks.at_least(
         10, int(used.sum()), "repeat buyers with a spend above 0", caller, "Take a longer period."
@@ -244,7 +247,7 @@ def fit_gamma_gamma(summary: IntoDataFrame) -> GammaGammaModel:
             f"{caller}: {excluded:,} of {int(repeats.sum()):,} repeat buyers have an unknown spend "
             "or one of 0 or below, and are left out."
         )
-    x, m = frequency[used], money[used]
+    x, m = _in_order(frequency[used], money[used])
     correlation = _correlation(x, m)
     if correlation is not None and abs(correlation) >= CORRELATED:
         _checks.warn(
@@ -254,12 +257,24 @@ def fit_gamma_gamma(summary: IntoDataFrame) -> GammaGammaModel:
     return _fitted(x, m, correlation, excluded)
 
 
-def _fitted(x: Floats, m: Floats, correlation: float | None, excluded: int) -> GammaGammaModel:
-    # sums of amounts differ in the last digit with the order of their lines: cut it off, and add
-    # up in an order of our own, so that no order of rows changes a fit
-    m = np.maximum(np.round(m, 12 - int(np.ceil(np.log10(m.max())))), np.finfo(float).tiny)
+def _usable(x: Floats, m: Floats, usual: float) -> Bools:
+    """Mark the customers whose spend tells something."""
+    return (x > 0) & (m > max(_NOTHING * usual, 0.0))
+
+
+def _in_order(x: Floats, m: Floats) -> tuple[Floats, Floats]:
+    """Sort, so that no order of rows changes a fit.
+
+    Sums of amounts differ in the last digits with the order of their lines: those beyond 12 of each
+    spend are cut off.
+    """
+    share, power = np.frexp(m)
+    m = np.ldexp(np.rint(np.ldexp(share, 40)), power - 40)
     order = np.lexsort((m, x))
-    x, m = x[order], m[order]
+    return x[order], m[order]
+
+
+def _fitted(x: Floats, m: Floats, correlation: float | None, excluded: int) -> GammaGammaModel:
     unit = float(m.mean())
     likelihood = _Likelihood(x, m / unit)
     starts = [np.log([p, q, (q - 1) / p]) for p, q in _STARTS]
@@ -284,13 +299,12 @@ def refuse_no_mean(q: float, caller: str) -> None:
     if q <= 1:
         raise FitError(
             f"{caller}: q is {q:.3g}, and with q of 1 or below a mean spend of all customers does "
-            "not exist (p v / (q - 1)). A few spends are very large: cap them, or leave these "
-            "customers out."
+            "not exist (p v / (q - 1)). A few spends are very large: cap them, leave these "
+            "customers out, or take the means of the past."
         )
 
 
 def _correlation(x: Floats, m: Floats) -> float | None:
     if len(x) < 3 or x.std() == 0 or m.std() == 0:
         return None
-    order = np.lexsort((m, x))
-    return float(np.corrcoef(x[order], m[order])[0, 1])
+    return float(np.corrcoef(x, m)[0, 1])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _STARTS = ((0.7, 4.0), (2.0, 2.0), (0.2, 1.0), (5.0, 50.0))
 _MOST_AGES = 10_000
+_NARROW = 100.0  # alpha from which on customers are so alike that the usual quadrature misses them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,35 +65,54 @@ class SbgModel(Fitted):
             If an option has a value outside what it allows.
         """
         import pandas as pd
-        from scipy.special import betaln
 
         last = _checks.whole(horizon, name="horizon", caller="predict", low=1, high=_MOST_AGES)
         rate = _checks.number(discount_rate, name="discount_rate", caller="predict", low=0.0)
         age = np.arange(last + 1, dtype=np.float64)
-        retention = (self.beta + age - 1) / (self.alpha + self.beta + age - 1)
-        retention[0] = np.nan
+        there = self.beta + age[:-1]
+        retention = np.append(np.nan, there / (self.alpha + there))
         return pd.DataFrame(
             {
                 "age": age.astype(np.int64),
-                "survival": np.exp(
-                    betaln(self.alpha, self.beta + age) - betaln(self.alpha, self.beta)
-                ),
+                "survival": np.append(1.0, np.cumprod(retention[1:])),
                 "retention": retention,
-                "hazard": 1 - retention,
+                "hazard": np.append(np.nan, self.alpha / (self.alpha + there)),
                 "derl": self._residual(age, rate),
             }
         )
 
     def _residual(self, age: Floats, rate: float) -> Floats:
         """Return the mean of (1 - theta) / (1 - (1 - theta) D), theta ~ Beta(alpha, beta + age)."""
-        if rate == 0.0:
+        if rate < np.finfo(np.float64).tiny:
             endless = self.alpha <= 1
             lasts = (self.beta + age) / (1 if endless else self.alpha - 1)
             return np.full(len(age), np.nan) if endless else lasts
-        c = 1 / np.expm1(rate)  # D / (1 - D)
-        flat = np.ones(len(age))
-        mean = _beta.renewals(c * flat, self.alpha * flat, self.beta + age)
+        c = np.exp(-rate) / -np.expm1(-rate)  # D / (1 - D)
+        mean, b = np.empty(len(age)), self.beta + age
+        narrow = (b >= 1) & (self.alpha > _NARROW)
+        mean[narrow] = _narrow_mean(c, self.alpha, b[narrow])
+        flat = np.ones(np.count_nonzero(~narrow))
+        mean[~narrow] = _beta.renewals(c * flat, self.alpha * flat, b[~narrow])
         return np.asarray((1 + c) * mean, dtype=np.float64)
+
+
+def _narrow_mean(c: float, a: float, b: Floats) -> Floats:
+    """Mean of (1 - p) / (1 + p c) over Beta(a, b) with a large: nearly all customers are alike.
+
+    The trapezoidal rule in the logit of p, around the mode; the density is taken relative to it, as
+    its logarithms cancel otherwise.
+    """
+    wide = 9 * np.sqrt(1 / a + 1 / b)
+    low, high = 40 / a + wide, 40 / b + wide
+    d = (low + high)[:, None] * np.linspace(0, 1, 513) - low[:, None]
+    p, b = (a / (a + b))[:, None], b[:, None]
+    with np.errstate(over="ignore"):
+        below = a * d - (a + b) * np.log1p(p * np.expm1(d))
+        above = -b * d - (a + b) * np.log1p((1 - p) * np.expm1(-d))
+    weight = np.exp(np.where(d > 0, above, below))
+    chance = 1 / (1 + b / a * np.exp(-d))
+    means: Floats = (weight * (1 - chance) / (1 + chance * c)).sum(axis=1) / weight.sum(axis=1)
+    return means
 
 
 def fit_sbg(table: IntoDataFrame) -> SbgModel:
@@ -124,7 +144,7 @@ def fit_sbg(table: IntoDataFrame) -> SbgModel:
     FitError
         If the likelihood has no maximum.
     NotEnoughDataError
-        If there are fewer than three ages, or nobody left.
+        If there are fewer than three ages, nobody left, or all did before the second age.
 
     See Also
     --------
@@ -196,6 +216,11 @@ def _read(table: Any, caller: str) -> tuple[Floats, Floats]:
         raise NotEnoughDataError(
             f"{caller}: nobody of {survivors[0]:,.0f} customers left. Watch the cohort for longer."
         )
+    if survivors[1] == 0:
+        raise NotEnoughDataError(
+            f"{caller}: all {survivors[0]:,.0f} customers left before age {age[1]:,.0f}, so that "
+            "nothing tells how those who stay renew. Watch a cohort of whom some stay."
+        )
     return age, survivors
 
 
@@ -203,35 +228,32 @@ def _read(table: Any, caller: str) -> tuple[Floats, Floats]:
 class _Likelihood:
     """Losses between ages, and those who are left at the last one, in ln alpha and ln beta.
 
-    Where ages are left out, a loss happened at any of the renewals between: a mixture.
+    Where ages are left out, a loss happened at any of the renewals between: a mixture. Logarithms
+    of S(t) and of the chance to leave at t are sums over renewals, which lose no digits where both
+    parameters are large.
     """
 
     age: Floats
     survivors: Floats
 
     def __call__(self, theta: Floats) -> Point:
-        from scipy.special import betaln, polygamma, psi
-
         a, b = (float(each) for each in np.exp(theta))
-        t = np.arange(1, int(self.age[-1]) + 1, dtype=np.float64)
-        base = float(betaln(a, b))
-        chance = betaln(a + 1, b + t - 1) - base
-        whole = psi(a + b + t)
-        slope = np.stack([psi(a + 1) - whole, psi(b + t - 1) - whole])
-        curved = polygamma(1, a + b + t)
-        curve = np.stack([polygamma(1, a + 1) - curved, -curved, polygamma(1, b + t - 1) - curved])
+        stay, leave = b + np.arange(self.age[-1]), a + b + np.arange(self.age[-1])
+        # ln S(0), ln S(1) ..., and its derivatives by alpha and beta; beta twice comes last
+        log_s = _summed(-np.log1p(a / stay))
+        by_a, by_b = _summed(-1 / leave), _summed(a / (stay * leave))
+        by_aa = _summed(1 / leave**2)
+        by_bb = _summed(-a * (stay + leave) / (stay * leave) ** 2)
+        slope = np.stack([by_a[:-1] + 1 / a - 1 / leave, by_b[:-1] - 1 / leave])
+        bent = 1 / leave**2
+        curve = np.stack([by_aa[:-1] - 1 / a**2 + bent, by_aa[:-1] + bent, by_bb[:-1] + bent])
+        chance = log_s[:-1] + np.log(a) - np.log(leave)
         value, gradient, hessian = self._losses(chance, slope, curve)
-        left, end = float(self.survivors[-1]), float(self.age[-1])
-        value += left * float(betaln(a, b + end) - base)
-        gradient += left * np.array([psi(a), psi(b + end)]) - left * psi(a + b + end)
-        hessian += left * (
-            np.diag([polygamma(1, a), polygamma(1, b + end)]) - polygamma(1, a + b + end)
-        )
-        n = float(self.survivors[0])
-        gradient -= n * (np.array([psi(a), psi(b)]) - psi(a + b))
-        hessian -= n * (np.diag([polygamma(1, a), polygamma(1, b)]) - polygamma(1, a + b))
+        left = float(self.survivors[-1])
+        value += left * float(log_s[-1])
+        gradient += left * np.array([by_a[-1], by_b[-1]])
+        hessian += left * np.array([[by_aa[-1], by_aa[-1]], [by_aa[-1], by_bb[-1]]])
         scale = np.array([a, b])
-        # the base of all terms is taken off once a customer; those left carry it in `value` above
         return Point(
             float(value),
             scale * gradient,
@@ -239,7 +261,7 @@ class _Likelihood:
         )
 
     def _losses(self, chance: Floats, slope: Floats, curve: Floats) -> tuple[float, Floats, Floats]:
-        """Sum over the intervals between ages; slope and curvature without the common base."""
+        """Sum over the intervals between ages."""
         value, gradient, hessian = 0.0, np.zeros(2), np.zeros((2, 2))
         lost = -np.diff(self.survivors)
         for k, count in enumerate(lost):
@@ -249,9 +271,14 @@ class _Likelihood:
             total = np.logaddexp.reduce(chance[at])
             share = np.exp(chance[at] - total)
             mean = slope[:, at] @ share
-            spread = (slope[:, at] * share) @ slope[:, at].T - np.outer(mean, mean)
+            off = slope[:, at] - mean[:, None]
             bent = curve[:, at] @ share
             value += count * float(total)
             gradient += count * mean
-            hessian += count * (np.array([[bent[0], bent[1]], [bent[1], bent[2]]]) + spread)
-        return value, gradient, hessian
+            hessian += count * (np.array([[bent[0], bent[1]], [bent[1], bent[2]]]))
+            hessian += count * ((off * share) @ off.T)
+        return value, gradient, (hessian + hessian.T) / 2
+
+
+def _summed(values: Floats) -> Floats:
+    return np.concatenate([[0.0], np.cumsum(values)])
