@@ -147,7 +147,7 @@ def _valued(
     horizon: float, rate: float, level: float,
 ) -> dict[str, Any]:  # fmt: skip
     """Value the different customers, margin left out; one entry a row of the summary."""
-    money, usable = _usable(read)
+    money, usable = _usable(read, spend)
     x = np.where(usable, read.frequency, 0.0)
     customers = purchases._customers(read.columns())  # noqa: SLF001 - one of ours
     # customers alike in all but spend share everything up to its scale
@@ -171,10 +171,10 @@ def _valued(
     }
 
 
-def _usable(read: _rows.Summary) -> tuple[Floats, Bools]:
+def _usable(read: _rows.Summary, spend: Any) -> tuple[Floats, Bools]:
     """Mark the customers whose spend tells something."""
     money = read.source.numbers("monetary_value")
-    return money, (read.frequency > 0) & (money > 0)
+    return money, spend._usable(read.frequency, money)  # noqa: SLF001 - one of ours
 
 
 def _flags(frequency: Floats, usable: Bools, correlation: float | None) -> Any:

@@ -52,6 +52,10 @@ class GammaGammaModel(Fitted):
         """Mean spend per purchase of all customers: p v / (q - 1)."""
         return self.p * self.v / (self.q - 1)
 
+    def _usable(self, x: Floats, m: Floats) -> Bools:
+        """Mark the customers whose spend tells something."""
+        return _usable(x, m, self.mean)
+
     def predict(
         self,
         summary: IntoDataFrameT,
@@ -95,7 +99,7 @@ class GammaGammaModel(Fitted):
 
         level = _checks.confidence(confidence, "predict")
         source, x, m = _rows.read_spend(summary, "predict", customer_col, tuple(SPEND))
-        usable = _usable(x, m, self.mean)
+        usable = self._usable(x, m)
         known = np.where(usable, x, 0.0)
         shape, scale = self.p * known + self.q, self.v + known * np.where(usable, m, 0.0)
         # the mean is p / nu with nu ~ Gamma(shape, scale); its quantiles depend on the shape alone

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _STARTS = ((0.7, 4.0), (2.0, 2.0), (0.2, 1.0), (5.0, 50.0))
 _MOST_AGES = 10_000
-_NARROW = 100.0  # alpha from which on customers are so alike that the usual quadrature misses them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,31 +87,9 @@ class SbgModel(Fitted):
             lasts = (self.beta + age) / (1 if endless else self.alpha - 1)
             return np.full(len(age), np.nan) if endless else lasts
         c = np.exp(-rate) / -np.expm1(-rate)  # D / (1 - D)
-        mean, b = np.empty(len(age)), self.beta + age
-        narrow = (b >= 1) & (self.alpha > _NARROW)
-        mean[narrow] = _narrow_mean(c, self.alpha, b[narrow])
-        flat = np.ones(np.count_nonzero(~narrow))
-        mean[~narrow] = _beta.renewals(c * flat, self.alpha * flat, b[~narrow])
+        flat = np.ones(len(age))
+        mean = _beta.renewals(c * flat, self.alpha * flat, self.beta + age)
         return np.asarray((1 + c) * mean, dtype=np.float64)
-
-
-def _narrow_mean(c: float, a: float, b: Floats) -> Floats:
-    """Mean of (1 - p) / (1 + p c) over Beta(a, b) with a large: nearly all customers are alike.
-
-    The trapezoidal rule in the logit of p, around the mode; the density is taken relative to it, as
-    its logarithms cancel otherwise.
-    """
-    wide = 9 * np.sqrt(1 / a + 1 / b)
-    low, high = 40 / a + wide, 40 / b + wide
-    d = (low + high)[:, None] * np.linspace(0, 1, 513) - low[:, None]
-    p, b = (a / (a + b))[:, None], b[:, None]
-    with np.errstate(over="ignore"):
-        below = a * d - (a + b) * np.log1p(p * np.expm1(d))
-        above = -b * d - (a + b) * np.log1p((1 - p) * np.expm1(-d))
-    weight = np.exp(np.where(d > 0, above, below))
-    chance = 1 / (1 + b / a * np.exp(-d))
-    means: Floats = (weight * (1 - chance) / (1 + chance * c)).sum(axis=1) / weight.sum(axis=1)
-    return means
 
 
 def fit_sbg(table: IntoDataFrame) -> SbgModel:
