@@ -85,7 +85,7 @@ def test_damaged_and_foreign_files_are_one_sentence(models, tmp_path, change, wo
 def test_what_is_no_json_is_refused(tmp_path, text):
     path = tmp_path / "model.json"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(DataError, match=r"^load_model: .* is no JSON file"):
+    with pytest.raises(DataError, match=r"^load_model: .* is no file of a model"):
         crm.load_model(path)
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from crmlytics._version import __version__
 
 if TYPE_CHECKING:
-    from crmlytics import btyd, datasets, errors, kpi, quality, report, segmentation
+    from crmlytics import btyd, datasets, errors, kpi, quality, report, rules, segmentation
     from crmlytics._model import load_model
 
-_ROOMS = ("btyd", "datasets", "errors", "kpi", "quality", "report", "segmentation")
+_ROOMS = ("btyd", "datasets", "errors", "kpi", "quality", "report", "rules", "segmentation")
 
 __all__ = [
     "__version__",
@@ -27,6 +27,7 @@ __all__ = [
     "load_model",
     "quality",
     "report",
+    "rules",
     "segmentation",
 ]
 

@@ -67,3 +67,23 @@ def benjamini_hochberg(p_values: Floats) -> Floats:
     adjusted[order] = np.minimum(np.minimum.accumulate(scaled), 1.0) if n else scaled
     corrected[known] = adjusted
     return corrected
+
+
+def holm(p_values: Floats) -> Floats:
+    """Correct p-values so that any false discovery is rare (Holm 1979, Scand. J. Stat. 6, 67)."""
+    known = ~np.isnan(p_values)
+    tested = p_values[known]
+    order, n = np.argsort(tested, kind="stable"), len(tested)
+    adjusted = np.empty(n)
+    # a p-value never falls below that of a smaller one
+    scaled = tested[order] * np.arange(n, 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0) if n else scaled
+    corrected = np.full(len(p_values), np.nan)
+    corrected[known] = adjusted
+    return corrected
+
+
+def bonferroni(p_values: Floats) -> Floats:
+    """Multiply p-values by the number of tests."""
+    known = int(np.count_nonzero(~np.isnan(p_values)))
+    return np.minimum(p_values * known, 1.0)
