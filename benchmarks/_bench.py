@@ -156,7 +156,9 @@ def time_cases(comparison: Comparison, rows: Rows) -> dict[str, dict[str, float]
     return best
 
 
-def peak_memory(module: str, key: str, name: str, n_rows: int) -> dict[str, float]:
+def peak_memory(
+    module: str, key: str, name: str, n_rows: int, rows: type[Rows] = Rows
+) -> dict[str, float]:
     """Return the bytes of the input and the most that a case had beyond them.
 
     The case runs in a new process and is watched from this one: a thread inside would wait for
@@ -166,7 +168,8 @@ def peak_memory(module: str, key: str, name: str, n_rows: int) -> dict[str, floa
 
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    child = context.Process(target=_run_watched, args=(there, module, key, name, n_rows))
+    asked = (there, module, rows.__name__, key, name, n_rows)
+    child = context.Process(target=_run_watched, args=asked)
     child.start()
     there.close()
     size = here.recv()
@@ -180,17 +183,20 @@ def peak_memory(module: str, key: str, name: str, n_rows: int) -> dict[str, floa
     return {"input": size, "extra": peak - before}
 
 
-def _run_watched(there: Connection, module: str, key: str, name: str, n_rows: int) -> None:
+def _run_watched(
+    there: Connection, module: str, kind: str, key: str, name: str, n_rows: int
+) -> None:
     import psutil
 
-    comparison = importlib.import_module(module).COMPARISONS[key]
+    loaded = importlib.import_module(module)
+    make, comparison = getattr(loaded, kind), loaded.COMPARISONS[key]
     case = comparison.cases[name]
-    case.run(getattr(Rows(min(n_rows, 3_000), comparison.ids), case.takes))  # imports happen here
-    rows = Rows(n_rows, comparison.ids)
+    case.run(getattr(make(min(n_rows, 3_000), comparison.ids), case.takes))  # imports happen here
+    rows = make(n_rows, comparison.ids)
     given = getattr(rows, case.takes)
-    size = int(rows.pandas.memory_usage(index=False, deep=True).sum())
-    if case.takes != "pandas":
-        del rows.pandas
+    table = given if isinstance(given, pd.DataFrame) else rows.pandas
+    size = int(table.memory_usage(index=False, deep=True).sum())
+    del rows, table
     _give_back()
     there.send(size)
     there.recv()
@@ -226,7 +232,7 @@ def measure(
     gc.collect()
     for found, (key, comparison) in zip(measured, comparisons.items(), strict=True):
         found["memory"] = {
-            name: peak_memory(module, key, name, n_rows) for name in comparison.memory
+            name: peak_memory(module, key, name, n_rows, rows) for name in comparison.memory
         }
         found["targets"] = targets(comparison, found["times"], found["memory"])
     return measured

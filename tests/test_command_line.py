@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -52,6 +53,49 @@ def test_clv_takes_a_share_or_a_column(tmp_path, capsys):
     assert "clv: --horizon-days must be a number; got 'a year'." in capsys.readouterr().err
     with pytest.raises(SystemExit):  # it has no default
         main(["clv", "--in", str(path), "--out", str(out)])
+
+
+def test_cross_sell_takes_lists_and_a_table_of_products(tmp_path):
+    products = pd.DataFrame({"product_id": range(12), "category": ["a", "b", "c"] * 4})
+    rows = np.random.default_rng(0).integers(0, [[30], [12]], (2, 200))
+    lines = LINES[["date"]].head(200).assign(customer_id=rows[0], product_id=rows[1])
+    for ending, write in ((".csv", "to_csv"), (".parquet", "to_parquet")):
+        path, out = tmp_path / f"lines{ending}", tmp_path / f"offers{ending}"
+        shelf = tmp_path / f"products{ending}"
+        getattr(lines, write)(path, index=False)
+        getattr(products, write)(shelf, index=False)
+        asked = ["--top", "2", "--exclude", "3,4", "--method", "similar"]
+        asked += ["--products", str(shelf), "--max-per-category", "1"]
+        assert main(["cross-sell", "--in", str(path), "--out", str(out), *asked]) == 0
+        want = crm.rules.cross_sell(
+            lines, top=2, exclude=[3, 4], method="similar", products=products, max_per_category=1
+        )
+        got = pd.read_csv(out) if ending == ".csv" else pd.read_parquet(out)
+        assert not set(got["product_id"]) & {3, 4}
+        assert len(got) == len(want)
+        # ids of a csv file are text, which sorts otherwise
+        one, other = (table.sort_values(["customer_id", "rank"]) for table in (got, want))
+        assert one["score"].to_numpy() == pytest.approx(other["score"].to_numpy())
+
+
+def test_rules_are_written_as_text_or_lists(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = pd.DataFrame(
+        {"order_id": rng.integers(0, 90, 300), "product_id": rng.integers(0, 9, 300)}
+    )
+    path = tmp_path / "lines.parquet"
+    lines.to_parquet(path)
+    want = crm.rules.mine_rules(lines, min_support=3, min_confidence=0.2)
+    assert want["antecedents"].map(len).max() >= 2
+    asked = ["--min-support", "3", "--min-confidence", "0.2"]
+    for ending in (".csv", ".parquet"):
+        out = tmp_path / f"rules{ending}"
+        assert main(["rules", "--in", str(path), "--out", str(out), *asked]) == 0
+        got = pd.read_csv(out) if ending == ".csv" else pd.read_parquet(out)
+        assert got["count"].tolist() == want["count"].tolist()
+        for one, sets in zip(got["antecedents"], want["antecedents"], strict=True):
+            parts = [int(part) for part in str(one).split(" + ")] if ending == ".csv" else list(one)
+            assert parts == sorted(sets)
 
 
 def test_every_option_of_a_function_is_an_option_of_its_command(capsys):

@@ -58,6 +58,39 @@ def test_benjamini_hochberg_by_hand():
     assert list(got) == pytest.approx([0.03, 0.04, 0.04])
 
 
+@settings(max_examples=15, deadline=None)  # Holm's correction takes statsmodels 50 ms
+@given(st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), max_size=12))
+def test_holm_and_bonferroni_oracle(p_values):
+    raw = np.array(p_values, dtype=float)
+    known = ~np.isnan(raw)
+    for method in ("holm", "bonferroni"):
+        before = raw.copy()
+        got = getattr(_intervals, method)(raw)
+        assert np.array_equal(raw, before, equal_nan=True)
+        assert np.isnan(got[~known]).all()
+        if known.any():
+            want = multipletests(raw[known], method=method)[1]
+            assert list(got[known]) == pytest.approx(list(want), abs=1e-15)
+
+
+def test_holm_and_bonferroni_by_hand():
+    # R: p.adjust(c(0.01, 0.04, 0.03), "holm"): 0.01 * 3, 0.03 * 2, and 0.04 * 1 lifted to 0.06
+    raw = np.array([0.01, 0.04, 0.03])
+    assert list(_intervals.holm(raw)) == pytest.approx([0.03, 0.06, 0.06])
+    # R: p.adjust(c(0.01, 0.04, 0.03), "bonferroni"): three times each, at most 1
+    assert list(_intervals.bonferroni(raw)) == pytest.approx([0.03, 0.12, 0.09])
+    assert list(_intervals.bonferroni(np.array([0.5, 0.9]))) == [1, 1]
+
+
+@pytest.mark.parametrize("method", ["holm", "bonferroni", "benjamini_hochberg"])
+def test_nothing_is_corrected_where_nothing_is_known(method):
+    correct = getattr(_intervals, method)
+    assert len(correct(np.zeros(0))) == 0
+    assert np.isnan(correct(np.array([np.nan, np.nan]))).all()
+    # one known p-value among unknown ones is one test
+    assert correct(np.array([np.nan, 0.2]))[1] == 0.2
+
+
 def test_ratio_of_sums_by_hand():
     # tops 1, 4 over bottoms 1, 2: ratio 5/3, residuals 1 - 5/3 and 4 - 10/3, their squares sum to
     # 8/9; n / (n - 1) = 2, so the variance is 16/9 / 3**2 = 16/81 and the standard error 4/9

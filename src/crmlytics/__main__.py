@@ -19,9 +19,13 @@ COMMANDS = {
     "rfm": ("crmlytics.segmentation", "rfm"),
     "kpi": ("crmlytics.kpi", "kpi_table"),
     "clv": ("crmlytics.kpi", "clv"),
+    "cross-sell": ("crmlytics.rules", "cross_sell"),
+    "rules": ("crmlytics.rules", "mine_rules"),
 }
 _IDS = ("customer_col", "order_col", "product_col")
-_TABLES = ("cuts", "segment_map")  # options that may name a file with a table
+_TABLES = ("cuts", "products", "segment_map")  # options that may name a file with a table
+_PRODUCTS = ("exclude", "in_stock", "antecedents_in", "consequents_in")
+_LISTS = ("by", *_PRODUCTS)  # written with commas
 _NOT_HERE = ("collect",)  # options that make no sense for files
 _REPORT_TABLES = ("customers", "products", "interactions", "feedback", "campaigns")
 
@@ -104,8 +108,8 @@ def _add_report(commands: Any) -> None:
     _add_date_format(command)
     command.add_argument("--title", default=None)
     command.add_argument("--duplicates", choices=("keep", "drop"), default="keep")
-    for role in ("customer_col", "order_col", "date_col", "amount_col"):
-        default = {"customer_col": "customer_id", "order_col": "order_id"}.get(role, role[:-4])
+    for role in ("customer_col", "order_col", "date_col", "amount_col", "product_col"):
+        default = f"{role[:-4]}_id" if role in _IDS else role[:-4]
         command.add_argument(f"--{role.replace('_', '-')}", default=default, metavar="NAME")
     command.set_defaults(run=_report)
 
@@ -114,7 +118,7 @@ def _report(options: dict[str, Any]) -> None:
     from crmlytics import _files
     from crmlytics.report import _build, _inputs
 
-    ids = (options["customer_col"], options["order_col"])
+    ids = (options["customer_col"], options["order_col"], options["product_col"])
     title = options["title"]
     if options["demo"]:
         transactions, others = _demo()
@@ -140,6 +144,7 @@ def _report(options: dict[str, Any]) -> None:
             options["order_col"],
             options["date_col"],
             options["amount_col"],
+            options["product_col"],
         ),
         as_of=options["as_of"],
         title=title or "Customer report",
@@ -172,10 +177,20 @@ def _run(options: dict[str, Any]) -> None:
     by = str(options["by"]).split(",") if options.get("by") else []
     ids = (*(name for role, name in named.items() if role in _IDS), *by)
     table = _files.read(source, caller=command, option="--in", ids=ids)
-    table = _files.parse_dates(table, named["date_col"], caller=command, form=form, on_bad=on_bad)
+    if "date_col" in named:
+        table = _files.parse_dates(
+            table, named["date_col"], caller=command, form=form, on_bad=on_bad
+        )
     if on_bad == "drop":
-        table = clean_transactions(table, returns="keep", duplicates="keep", on_bad="drop", **named)
-    given = {name: _value(name, value, command, function) for name, value in options.items()}
+        known = inspect.signature(clean_transactions).parameters
+        roles = {role: name for role, name in named.items() if role in known}
+        table = clean_transactions(table, returns="keep", duplicates="keep", on_bad="drop", **roles)
+    given = {name: _value(name, value, command, function, ids) for name, value in options.items()}
+    for name in _PRODUCTS:  # ids are numbers where the file has them as numbers
+        column = named.get("product_col")
+        if given.get(name) and column in table and table[column].dtype.kind in "iu":
+            flag = f"--{name.replace('_', '-')}"
+            given[name] = [_number(each, int, flag, command) for each in given[name]]
     _files.write(function(table, **given), target, caller=command)
 
 
@@ -185,7 +200,9 @@ def _column_names(function: Callable[..., Any], options: dict[str, Any]) -> dict
     return {role: options.get(role, parameters[role].default) for role in roles}
 
 
-def _value(name: str, value: Any, command: str, function: Callable[..., Any]) -> Any:
+def _value(
+    name: str, value: Any, command: str, function: Callable[..., Any], ids: tuple[str, ...]
+) -> Any:
     """Turn the words of an option into what the function takes."""
     from crmlytics import _files
 
@@ -193,11 +210,11 @@ def _value(name: str, value: Any, command: str, function: Callable[..., Any]) ->
         return value
     flag = f"--{name.replace('_', '-')}"
     if name in _TABLES and value.lower().endswith(_files.ENDINGS):
-        return _files.read(value, caller=command, option=flag)
+        return _files.read(value, caller=command, option=flag, ids=ids)
     parameter = inspect.signature(function).parameters[name]
     default, kinds = parameter.default, get_args(parameter.annotation)
-    if parameter.annotation is float:
-        return _number(value, float, flag, command)
+    if parameter.annotation is float:  # a number of baskets is whole, a share of them is not
+        return _number(value, int if value.isdecimal() else float, flag, command)
     if float in kinds and str in kinds:  # a share, or the column that holds it
         try:
             return float(value)
@@ -207,8 +224,10 @@ def _value(name: str, value: Any, command: str, function: Callable[..., Any]) ->
         return [_number(part, float, flag, command) for part in value.split(",")]
     if isinstance(default, (int, float)):
         return _number(value, type(default), flag, command)
-    if name == "by":
+    if name in _LISTS:
         return value.split(",")
+    if int in kinds:  # a whole number, or none
+        return _number(value, int, flag, command)
     if name == "order_col" and value == "":
         return None  # orders have no id
     return value

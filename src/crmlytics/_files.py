@@ -113,9 +113,20 @@ def _any(marks: Any) -> bool:
     return marks is not None and bool(marks.any())
 
 
+def _without_sets(table: "pd.DataFrame", *, as_text: bool) -> "pd.DataFrame":
+    """Write sets of products as sorted lists, or as text with " + " between them."""
+    held = [name for name in table if len(table) and isinstance(table[name].iloc[0], frozenset)]
+    for name in held:
+        lists = [sorted(one, key=str) for one in table[name]]
+        texts = [" + ".join(map(str, one)) for one in lists]
+        table = table.assign(**{name: texts if as_text else lists})
+    return table
+
+
 def write(table: "pd.DataFrame", path: str, *, caller: str) -> None:
     """Write beside, then rename, so that no half file is left; "-" is standard output."""
     kind = _ending(path, caller, "--out")
+    table = _without_sets(table, as_text=kind != ".parquet")
     if path == "-":
         try:
             sys.stdout.write(table.to_csv(index=False))

@@ -71,6 +71,8 @@ ANSWERS = {
     **dict.fromkeys(("expected_cumulative", "actual_cumulative"), "number"),
     **dict.fromkeys(("r_min", "r_max", "f_min", "f_max", "m_min", "m_max"), "number"),
     **dict.fromkeys(("fm_min", "fm_max"), "number"),
+    **dict.fromkeys(("support", "count"), "number"),
+    **dict.fromkeys(("product_a", "product_b", "method", "kind"), "key"),
 }
 _FITS = {
     "id": {"number", "text", "flag"},

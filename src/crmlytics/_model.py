@@ -10,9 +10,12 @@ import io
 import json
 import math
 import os
+import struct
 import tempfile
+import tokenize
 import types
 import zipfile
+import zlib
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
@@ -126,7 +129,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             f"load_model: cannot read {str(place)!r} ({error.strerror}). Give the path of a file "
             "that a model's save() wrote."
         ) from error
-    except (ValueError, RecursionError, KeyError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise DataError(
             f"load_model: {str(place)!r} is no file of a model, or a damaged one. Save the model "
             "again."
@@ -153,6 +156,11 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 _GIVE = "Give the path of a file that a model's save() wrote."
+# What json, zipfile and numpy raise where bytes are damaged; sizes may be damaged too.
+_BROKEN = (
+    ValueError, RecursionError, LookupError, EOFError, MemoryError, RuntimeError, TypeError,
+    AttributeError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 
 
 class _DamagedError(Exception):
@@ -224,7 +232,7 @@ def _decode(value: Any, hint: Any, name: str, arrays: dict[str, Any]) -> Any:
         return _decode_array(value, hint, name, arrays)
     if isinstance(hint, type) and issubclass(hint, Model):
         kind = value.get("kind") if isinstance(value, dict) else None
-        if kind not in _KINDS or not issubclass(_class(kind), hint):
+        if not isinstance(kind, str) or kind not in _KINDS or not issubclass(_class(kind), hint):
             raise _DamagedError(f"{name} is no {hint.__name__}")
         return _decode_model(kind, value.get("values"), arrays)
     if get_origin(hint) is tuple and isinstance(value, list):
@@ -240,9 +248,10 @@ def _decode(value: Any, hint: Any, name: str, arrays: dict[str, Any]) -> Any:
 
 def _decode_array(value: Any, hint: Any, name: str, arrays: dict[str, Any]) -> Any:
     """Return an array if its numbers are of the kind that the annotation says."""
-    held = arrays.get(value["array"]) if isinstance(value, dict) and "array" in value else None
-    wanted = get_args(get_args(hint)[1])
-    if held is None or (wanted and wanted[0] is not Any and held.dtype != np.dtype(wanted[0])):
+    held = arrays.get(name) if value == {"array": name} else None
+    wanted = get_args(get_args(hint)[1])[0]
+    known = isinstance(held, np.ndarray) and (wanted is Any or held.dtype == np.dtype(wanted))
+    if not known:
         raise _DamagedError(f"{name} is no such array")
     return held
 

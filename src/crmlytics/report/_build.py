@@ -13,7 +13,16 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from crmlytics import _checks, _columns
 from crmlytics._version import __version__
 from crmlytics.errors import DataError
-from crmlytics.report import _clv, _definitions, _inputs, _kpi, _page, _quality, _segmentation
+from crmlytics.report import (
+    _clv,
+    _definitions,
+    _inputs,
+    _kpi,
+    _page,
+    _quality,
+    _rules,
+    _segmentation,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +35,7 @@ SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section], ...] = (
     _kpi.cohorts,
     _segmentation.section,
     _clv.section,
+    _rules.section,
     _definitions.section,
 )
 
@@ -54,6 +64,7 @@ def build_report(
     order_col: str = "order_id",
     date_col: str = "date",
     amount_col: str = "amount",
+    product_col: str = "product_id",
 ) -> Report:
     """Write a report of the customers: a page, a customer table and a list of whom to contact.
 
@@ -80,6 +91,9 @@ def build_report(
     customer_col, order_col, date_col, amount_col : str
         Names of the columns. Without a column "order_id", all that a customer buys on one day is
         one order.
+    product_col : str, default "product_id"
+        What was bought; without such a column nothing is said of products. Where `products` has a
+        column "category", groups of products are compared.
 
     Returns
     -------
@@ -89,7 +103,8 @@ def build_report(
         ``monetary``, ``first_date``, ``last_date``, ``r_score``, ``f_score``, ``m_score``,
         ``rfm_code``, ``rfm_score``, ``segment``, ``reason``; ``p_alive``, ``expected_purchases``,
         ``expected_spend``, ``clv``, ``clv_lower``, ``clv_upper``, ``clv_flag`` for the 365 days
-        after `as_of`, where the data allow it; then columns of `customers`),
+        after `as_of`, where the data allow it; ``buy_again_1`` to ``buy_again_3``, ``offer_1`` to
+        ``offer_3``, ``offer_because``, where products are known; then columns of `customers`),
         ``actions`` (``actions.csv``: the id, ``action``, ``segment``, ``monetary``, ``reason``;
         at most 100 good customers gone quiet, by money).
 
@@ -109,6 +124,7 @@ def build_report(
     crmlytics.quality.check_transactions : the checks.
     crmlytics.segmentation.rfm : the segments.
     crmlytics.kpi.clv : the value of customers.
+    crmlytics.rules.fit_suggestions : what is offered.
 
     Examples
     --------
@@ -123,7 +139,7 @@ def build_report(
     return write_report(
         transactions,
         out_dir,
-        columns=_inputs.Columns(customer_col, order_col, date_col, amount_col),
+        columns=_inputs.Columns(customer_col, order_col, date_col, amount_col, product_col),
         as_of=as_of,
         title=title,
         duplicates=duplicates,

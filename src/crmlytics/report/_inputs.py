@@ -26,6 +26,7 @@ class Columns:
     order: str
     date: str
     amount: str
+    product: str = "product_id"
 
     @property
     def named(self) -> dict[str, Any]:
@@ -60,6 +61,12 @@ class Inputs:
         """The lines without returns: what counts as having bought."""
         lines = self.transactions
         return lines[~(lines[self.columns.amount] < 0)]
+
+    @property
+    def seen(self) -> "pd.DataFrame":
+        """The purchases up to `as_of`."""
+        lines, end = self.purchases, np.datetime64(self.as_of) + np.timedelta64(1, "D")
+        return lines[lines[self.columns.date] < end]
 
     @property
     def n_used(self) -> int:

@@ -7,6 +7,7 @@ look-up is one step in an array, whatever the way of splitting.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
+from math import comb
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def rules(given: Itemsets, limits: Limits, *, test: bool, redundancy: bool) -> R
                 examined.append(every)
                 p = every[wanted]
             if redundancy:
-                best = parts.best_of_smaller(columns, rows[wanted])
+                best = parts.best_of_smaller(columns, rows)[wanted]
                 again = ab[wanted] <= (best + _TOLERANCE) * a[wanted]
             found.append((left[wanted], right[wanted], both[wanted], p, again))
     none, nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
@@ -81,6 +82,7 @@ def _parts(given: Itemsets, limits: Limits) -> Iterator["_Parts"]:
     """Yield itemsets of a length, some at a time."""
     index = given.index()
     less: dict[int, Ints] = {}
+    best: dict[tuple[int, ...], Floats] = {}
     lengths = [codes.shape[1] for codes in given.parts]
     firsts = dict(zip(lengths, index.firsts.tolist(), strict=False))
     for part, codes in enumerate(given.parts):
@@ -95,11 +97,16 @@ def _parts(given: Itemsets, limits: Limits) -> Iterator["_Parts"]:
         rows = np.arange(len(codes))
         if limits.whole is not None:
             rows = np.flatnonzero(limits.whole[codes].all(axis=1))
-        step = max(_CELLS >> length, 1)
+        most = min(limits.max_consequents or length, length - 1)
+        n_splits = sum(comb(length, size) for size in range(1, most + 1))
+        step = max(_CELLS // min(1 << length, n_splits * (length + 2)), 1)
+        shorter, best = best, {}
         for first in range(0, len(rows), step):
             chunk = rows[first : first + step]
             places = firsts[length] + chunk
-            yield _Parts(given.counts, firsts, less, length, codes[chunk], places)
+            yield _Parts(
+                given.counts, firsts, less, length, codes[chunk], places, len(codes), shorter, best
+            )
 
 
 def _complain(given: Itemsets, codes: Codes, below: Ints) -> None:
@@ -141,6 +148,9 @@ class _Parts:
     length: int
     codes: Codes
     places: Ints
+    size: int  # of all itemsets of this length
+    shorter: dict[tuple[int, ...], Floats]  # by consequent, for all itemsets one shorter
+    best: dict[tuple[int, ...], Floats]  # the same for this length: filled part by part
     known: dict[int, Ints] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -178,14 +188,20 @@ class _Parts:
     def best_of_smaller(self, columns: tuple[int, ...], rows: Ints) -> Floats:
         """Return the highest confidence to a consequent of any smaller antecedent; 0 if none.
 
-        Smaller antecedents have at least one item.
+        Smaller antecedents have at least one item. They are those one item smaller, and what was
+        best of theirs.
         """
         right = sum(1 << j for j in columns)
         left = (1 << self.length) - 1 - right
         best = np.zeros(len(rows))
-        smaller = (left - 1) & left
-        while smaller and len(rows):
-            both = self.counts[self.place(smaller | right)[rows]]
-            np.maximum(best, both / self.counts[self.place(smaller)[rows]], out=best)
-            smaller = (smaller - 1) & left
+        for j in range(self.length if left.bit_count() > 1 else 0):
+            if j in columns:
+                continue
+            smaller = left - (1 << j)
+            both = self.place(smaller | right)[rows]
+            np.maximum(best, self.counts[both] / self.counts[self.place(smaller)[rows]], out=best)
+            theirs = self.shorter[tuple(column - (column > j) for column in columns)]
+            np.maximum(best, theirs[both - self.firsts[self.length - 1]], out=best)
+        kept = self.best.setdefault(columns, np.zeros(self.size))
+        kept[self.places[rows] - self.firsts[self.length]] = best
         return best

@@ -106,7 +106,7 @@ def choose(
     if split is None:
         return Choice("buy_again", "similar", BLEND, usual, [])
     past, cut, later = split
-    whole = history.where(history.day <= cut)
+    whole = history.where(history.day <= cut).first_items(history.n_items)
     rows, targets = _some(*next_baskets(whole, later, past))
     life = usual
     if tuned and len(rows) >= _FEWEST_ROWS:
@@ -150,6 +150,7 @@ def _for_baskets(
     past: History, later: History, learnt: dict[str, Learnt], life: float | None
 ) -> Choice:
     """Choose what completes baskets best."""
+    later = later.where(numbers_in(later, past)[later.item] >= 0)
     query, targets = completions(later, past, _TRIED_ROWS, 0)
     if query.n_rows < _FEWEST_ROWS:
         return Choice("buy_again", "similar", BLEND, life, [])
@@ -241,10 +242,8 @@ def next_baskets(past: History, later: History, known: History) -> tuple[Ints, T
 
 
 def completions(later: History, past: History, sample: int, seed: int) -> tuple[Block, Targets]:
-    """Take one product out of each of some baskets."""
-    item = numbers_in(later, past)[later.item]
-    known = later.where(item >= 0)
-    item, basket = item[item >= 0], known.basket
+    """Take one product out of each of some baskets; those not known before are no query."""
+    item, basket = numbers_in(later, past)[later.item], later.basket
     sizes = np.bincount(basket)
     rng = np.random.default_rng(seed)
     chosen = np.flatnonzero(sizes >= _FEWEST_PRODUCTS)
@@ -258,7 +257,9 @@ def completions(later: History, past: History, sample: int, seed: int) -> tuple[
     out = starts[:-1] + (rng.random(len(chosen)) * sizes[chosen]).astype(np.int64)
     left = np.ones(len(item), dtype=bool)
     left[out] = False
-    query = Block(np.append(0, np.cumsum(sizes[chosen] - 1)), item[left])
+    left &= item >= 0
+    held = np.bincount(row[row >= 0][left], minlength=len(chosen))
+    query = Block(np.append(0, np.cumsum(held)), item[left])
     return query, Targets(np.arange(len(chosen) + 1), item[out])
 
 

@@ -68,7 +68,7 @@ def evaluate_suggestions(
         products, one at random is taken out and is to be found from the others.
     top : int, default 10
         Length of the lists.
-    half_life_days, max_items, regularisation
+    half_life_days, max_items, regularisation : optional
         As in :func:`fit_suggestions`. With `max_items`, other products are no targets either.
     sample : int, default 4,000
         Most baskets for "completion", drawn at random.
@@ -76,7 +76,7 @@ def evaluate_suggestions(
         Level of the intervals.
     random_state : int, default 0
         Seed of what is drawn at random.
-    customer_col, order_col, date_col, product_col, quantity_col, amount_col
+    customer_col, order_col, date_col, product_col, quantity_col, amount_col : str or None
         As in :func:`fit_suggestions`.
 
     Returns

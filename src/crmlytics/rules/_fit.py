@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmlytics import _checks, _frame
+from crmlytics import _checks, _columns, _frame
 from crmlytics._columns import Ints
 from crmlytics.errors import DataError
 from crmlytics.rules import _choose, _history
@@ -200,7 +200,6 @@ def _groups(
         products, caller=caller, argument="products",
         roles={"product_col": product_col, "category_col": category_col},
     )  # fmt: skip
-    known = source.column("category").is_null().to_numpy()
     keys = source.keys("product")
     repeated = len(keys.codes) - int(np.count_nonzero(np.bincount(keys.codes)))
     if repeated:
@@ -209,9 +208,11 @@ def _groups(
             f"({product_col!r}). Keep one row for each."
         )
     where = f"{caller}: column {product_col!r} (product_col) of products"
-    place = places(_history.labels(source.column("product")), history.items, where)
-    codes = np.where(known, -1, source.keys("category").codes)
-    groups[place >= 0] = codes[place[place >= 0]]
+    unknown = [_columns.null_mask(source.column(role)) for role in ("product", "category")]
+    row = np.flatnonzero(~(unknown[0] | unknown[1]))
+    product = source.column("product")[row]
+    item = places(_history.labels(history.items), product, where, "transactions has")
+    groups[item[item >= 0]] = source.keys("category").codes[row[item >= 0]]
     return groups
 
 

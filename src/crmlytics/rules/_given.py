@@ -149,10 +149,10 @@ def itemsets(table: Any, caller: str, n_baskets: Any) -> Itemsets:
         here, codes = found.of_length(length)
         twice = np.flatnonzero((codes[:, 1:] == codes[:, :-1]).any(axis=1))
         if len(twice):
-            one = shown[int(here[twice[0]])]
+            one = named(found.labels[codes[twice[0]]].to_list())
             raise DataError(
-                f"{caller}: itemsets has a set that holds a product twice, {named(one)}. Write "
-                "each product once."
+                f"{caller}: itemsets has a set that holds a product twice, {one}. Write each "
+                "product once."
             )
         order = _index.canonical(codes, counts[here], bits)
         parts.append(codes[order])

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from crmlytics import _codes, _columns, _frame, _result
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics._frame import Source
+from crmlytics.errors import ColumnError
 from crmlytics.rules import _baskets, _read
 from crmlytics.rules._scores import Block
 
 Matrix = Any  # a scipy sparse matrix
+ANSWER = ("rank", "score", "kind", "because", "because_product")  # columns of suggestions
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,14 @@ class History:
         return _matrix(basket, self.item, (int(basket.max(initial=-1)) + 1, self.n_items))
 
     def first_items(self, n: int) -> "History":
-        """Keep the `n` most popular items of these entries, numbered anew by popularity."""
+        """Keep the `n` most popular items of these entries, numbered anew by popularity.
+
+        Equals go by name: the numbers they have may come from later entries too.
+        """
         counts = np.bincount(self.item, minlength=self.n_items)
-        order = np.argsort(-counts, kind="stable")[:n]
+        rank = np.empty(self.n_items, dtype=np.int64)
+        rank[_columns.argsort(self.items)] = np.arange(self.n_items)
+        order = np.lexsort([rank, -counts])[:n]
         order = order[counts[order] > 0]
         return self.with_items(order)
 
@@ -88,10 +95,13 @@ def _matrix(rows: Ints, columns: Ints, shape: tuple[int, int]) -> Matrix:
     return made
 
 
-def read(transactions: Any, caller: str, *, as_of: Any, **columns: Any) -> tuple[History, int]:
+def read(
+    transactions: Any, caller: str, *, as_of: Any, result: tuple[str, ...] = ANSWER, **columns: Any
+) -> tuple[History, int]:
     """Read order lines of customers; also return the last day used.
 
-    Without a column of customers, every order is taken for a customer of its own.
+    Without a column of customers, every order is taken for a customer of its own. `result` lists
+    the columns of the answer, of which customers and products cannot have the name.
     """
     opened, _ = _frame.open_table(transactions, caller=caller, argument="transactions", lazy=False)
     who = "customer" if columns["customer_col"] is not None else "order"
@@ -101,9 +111,14 @@ def read(transactions: Any, caller: str, *, as_of: Any, **columns: Any) -> tuple
         if name is not None and not (name == usual and usual not in opened.columns):
             roles[option] = name
     source = _frame.read(
-        transactions, caller=caller, argument="transactions", roles=roles,
-        result=("rank", "score", "kind", "because"),
-    )  # fmt: skip
+        transactions, caller=caller, argument="transactions", roles=roles, result=result
+    )
+    product = source.names["product"]
+    if product in result:
+        raise ColumnError(
+            f"{caller}: column {product!r} (product_col) has the name of a result column. Rename "
+            "it in transactions first."
+        )
     day = _frame.as_of(source, as_of)
     kept, dropped = _read.usable(source, "product")
     kept = _codes.both(kept, _codes.seen_rows(source, day))
@@ -182,4 +197,8 @@ def labels(series: nw.Series[Any]) -> NDArray[Any]:
     values = _result.ids(series)
     if pa.types.is_large_string(values.type) or pa.types.is_string(values.type):
         return np.array(values.to_pylist(), dtype=np.str_)
+    if pa.types.is_decimal(values.type):  # numpy has none, and would keep Python objects
+        values = values.cast(pa.float64())
+    if pa.types.is_timestamp(values.type):  # nanoseconds become plain numbers in lists
+        values = values.cast(pa.timestamp("us"))
     return np.asarray(values.to_numpy(zero_copy_only=False))

@@ -141,7 +141,7 @@ def frequent_itemsets(
         Frequent sets above this number are an error, raised before memory is used up.
     exclude : list, optional
         Products left out (carrier bags, deposits). Baskets count as before.
-    level_col, max_size, order_col, product_col, quantity_col, amount_col
+    level_col, max_size, order_col, product_col, quantity_col, amount_col : optional
         As in :func:`baskets`; without effect where baskets are given.
 
     Returns
@@ -150,8 +150,8 @@ def frequent_itemsets(
         One row a set, by length, then by falling count, then by the products' names:
         ``support`` (float, share of baskets), ``itemsets`` (frozenset in pandas, else a sorted
         list), ``length`` (int, products), ``count`` (int, baskets). No row where nothing is
-        frequent. Lists and matrices are answered in pandas, Polars LazyFrames and DuckDB relations
-        (through :func:`baskets`) in Polars and PyArrow.
+        frequent. Lists and matrices are answered in pandas. Lazy tables are read by
+        :func:`baskets` first, and answered in Polars (Polars) or PyArrow (DuckDB).
 
     Raises
     ------
@@ -237,8 +237,8 @@ def least_count(support: float, n_baskets: int) -> int:
     """Return the least number of baskets of a frequent set."""
     if isinstance(support, int):
         return support
-    # a share that meets a whole number may come out a hair above it
-    return max(int(np.ceil(support * n_baskets - 1e-9)), 1)
+    # a share that meets a whole number may come out a hair above it, or more in large numbers
+    return max(int(np.ceil(support * n_baskets * (1 - 1e-15) - 1e-9)), 1)
 
 
 def mine(

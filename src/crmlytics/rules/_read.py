@@ -31,18 +31,14 @@ def read(
     most = _baskets.max_size_of(max_size, caller)
     if isinstance(transactions, Baskets):
         return transactions
-    if _is_sparse(transactions):
-        return _of_matrix(transactions, caller, most, None)
-    if _is_list(transactions):
-        return _of_lists(transactions, caller, most)
-    if type(transactions).__module__.startswith("pandas") and hasattr(transactions, "sparse"):
-        matrix = _sparse_frame(transactions, caller)
-        if matrix is not None:
-            return _of_matrix(matrix, caller, most, [str(name) for name in transactions.columns])
+    made = _of_no_lines(transactions, caller, most) if level_col is None else None
+    if made is not None:
+        return made
     opened, kind = _frame.open_table(transactions, caller=caller, argument=_ARGUMENT, lazy=lazy)
     here = opened.collect_schema().names()
     item = columns["product_col"] if level_col is None else level_col
-    if not {columns["order_col"], item} & set(here) and _is_one_hot(opened, caller):
+    neither = level_col is None and not {columns["order_col"], item} & set(here)
+    if neither and _is_one_hot(opened, caller):
         return _of_one_hot(opened, kind, caller, most)
     roles = {"order_col": columns["order_col"]}
     if level_col is None:
@@ -59,6 +55,19 @@ def read(
     )  # fmt: skip
     role = "product" if level_col is None else "level"
     return _of_lazy(source, role, most) if source.lazy else _of_lines(source, role, most)
+
+
+def _of_no_lines(transactions: Any, caller: str, most: int | None) -> Baskets | None:
+    """Read lists and sparse matrices, which have no columns; None for anything else."""
+    if _is_sparse(transactions):
+        return _of_matrix(transactions, caller, most, None)
+    if _is_list(transactions):
+        return _of_lists(transactions, caller, most)
+    if type(transactions).__module__.startswith("pandas") and hasattr(transactions, "sparse"):
+        matrix = _sparse_frame(transactions, caller)
+        if matrix is not None:
+            return _of_matrix(matrix, caller, most, [str(name) for name in transactions.columns])
+    return None
 
 
 def _of_lines(source: Source, role: str, most: int | None) -> Baskets:
@@ -161,10 +170,11 @@ def _of_lists(given: Any, caller: str, most: int | None) -> Baskets:
                 "be read as its letters. Write each basket as a list, such as "
                 f"[{_checks.shown(one)}], or hand over a table of order lines."
             )
-        if not hasattr(one, "__iter__") or isinstance(one, dict) or hasattr(one, "columns"):
+        is_table = hasattr(one, "columns")
+        if not hasattr(one, "__iter__") or isinstance(one, dict) or is_table:
             raise DataError(
                 f"{caller}: {_ARGUMENT} must be a table, or a list with a list of items for each "
-                f"basket; got {_checks.shown(one)} as a basket."
+                f"basket; got {'a table' if is_table else _checks.shown(one)} as a basket."
             )
     parts = [list(one) for one in lists]
     flat = pd.Series(list(chain.from_iterable(parts)), dtype=None if any(parts) else "str")

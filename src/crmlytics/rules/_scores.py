@@ -77,7 +77,18 @@ class Block:
 
 
 def scores(method: str, block: Block, known: Known) -> Floats:
-    """Return the score of every product for each row; 0 where nothing speaks for it."""
+    """Return the score of every product for each row; 0 where nothing speaks for it.
+
+    Rows that hold nothing get what is most popular, whatever the method.
+    """
+    found = _scores(method, block, known)
+    empty = np.diff(block.starts) == 0
+    if method == "popular" or not empty.any():
+        return found
+    return np.where(empty[:, None], known.popularity.astype(np.float64), found)
+
+
+def _scores(method: str, block: Block, known: Known) -> Floats:
     shape = (block.n_rows, known.n_items)
     if method == "popular":
         every: Floats = np.broadcast_to(known.popularity.astype(np.float64), shape)
@@ -87,8 +98,8 @@ def scores(method: str, block: Block, known: Known) -> Floats:
             return np.zeros(shape)
         return np.asarray(block.matrix(known.n_items, block.worth).toarray())
     if method == BLEND:
-        again = _by_row(scores("buy_again", block, known))
-        return again + BLEND_SHARE * _by_row(scores(known.blend_with, block, known))
+        again = _by_row(_scores("buy_again", block, known))
+        return again + BLEND_SHARE * _by_row(_scores(known.blend_with, block, known))
     found = np.asarray((block.matrix(known.n_items) @ known.weights).toarray())
     if method == "similar" and known.of == "customers":
         # a product few buy is seldom the next one, however alike its buyers are

@@ -14,7 +14,7 @@ from crmlytics._columns import Bools, Floats, Ints
 from crmlytics._frame import Source
 from crmlytics._model import Model
 from crmlytics.errors import ColumnError, OptionError
-from crmlytics.rules import _because, _rank, _scores
+from crmlytics.rules import _because, _choose, _history, _rank, _scores
 from crmlytics.rules._baskets import Baskets
 from crmlytics.rules._scores import Block, Known
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
 
 KINDS = ("repeat", "new", "both", "all")
-ANSWER = ("rank", "score", "kind", "because", "because_product")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -181,12 +180,12 @@ class SuggestionModel(Model):
             source, role, ids, block = self._of_baskets(customers, kind, caller)
             kind = "new"
         else:
-            column = customer_col or self.customer_name
-            if column is None:
+            if self.customer_name is None:
                 raise OptionError(
                     f"{caller}: the model was fitted without customers. Hand over baskets, as "
                     "crmlytics.rules.baskets reads them."
                 )
+            column = self.customer_name if customer_col is None else customer_col
             source, role, ids, block = self._of_customers(customers, column, caller)
         columns = self._suggest(block, n, kind, offered, most)
         answer: IntoDataFrameT = self._laid_out(source, role, ids, columns)
@@ -194,14 +193,25 @@ class SuggestionModel(Model):
 
     def _marked(self, names: Any, option: str) -> Bools:
         """Mark the items of a list."""
+        is_table = hasattr(names, "columns")
         is_list = hasattr(names, "__iter__") and not isinstance(names, str | bytes | dict)
-        wanted = list(names) if is_list else []
+        got = f"a {type(names).__name__}" if is_table else _checks.shown(names)
+        if hasattr(names, "to_pylist"):  # Arrow's own values are equal to no others
+            names = names.to_pylist()
+        is_list = is_list and not is_table
+        wanted = [each for each in names if each is not None] if is_list else []
         if not is_list or any(
             hasattr(each, "__len__") and not isinstance(each, str) for each in wanted
         ):
             raise OptionError(
-                f"predict: {option} must be a list of products; got {_checks.shown(names)}. "
-                f"Write {option}=[...]."
+                f"predict: {option} must be a list of products; got {got}. Write {option}=[...]."
+            )
+        is_text = self.items.dtype.kind == "U"
+        other = next((each for each in wanted if isinstance(each, str) != is_text), None)
+        if other is not None:
+            raise OptionError(
+                f"predict: {option} has {_checks.shown(other)}, but products are "
+                f"{_checks.shown(self.items.tolist()[0])} and the like. Make both one type."
             )
         chosen = set(wanted)
         return np.array([item in chosen for item in self.items.tolist()], dtype=bool)
@@ -212,7 +222,7 @@ class SuggestionModel(Model):
         """Look customers up by their ids; those never seen have bought nothing."""
         source = _frame.read(
             table, caller=caller, argument="customers", roles={"customer_col": column},
-            result=(*ANSWER, self.product_name),
+            result=(*_history.ANSWER, self.product_name),
         )  # fmt: skip
         keys = source.keys("customer")
         there = np.flatnonzero(np.bincount(keys.codes, minlength=keys.size))
@@ -239,7 +249,8 @@ class SuggestionModel(Model):
         there = items >= 0
         lengths = np.bincount(baskets.owners[there], minlength=baskets.n_baskets)
         block = Block(np.append(0, np.cumsum(lengths)), items[there])
-        return baskets.like, "order", baskets.orders, block
+        order = _columns.argsort(baskets.orders)
+        return baskets.like, "order", baskets.orders[order], _choose.pick(block, order)
 
     def known(self) -> Known:
         """Return what scores are made from."""
@@ -311,8 +322,13 @@ class SuggestionModel(Model):
         return _result.assemble(columns, source)
 
 
-def places(known: NDArray[Any], wanted: nw.Series[Any], where: str) -> Ints:
-    """Return where each of some labels stands among those known; -1 where it does not."""
+def places(
+    known: NDArray[Any], wanted: nw.Series[Any], where: str, other: str = "the model was fitted to"
+) -> Ints:
+    """Return where each of some labels stands among those known; -1 where it does not.
+
+    `where` and `other` begin the two halves of the sentence on labels of another type.
+    """
     import pandas as pd
 
     family = _columns.family(wanted)
@@ -320,8 +336,9 @@ def places(known: NDArray[Any], wanted: nw.Series[Any], where: str) -> Ints:
     learnt = kept.get(known.dtype.kind, "text")
     if len(known) and len(wanted) and family != learnt:
         raise ColumnError(
-            f"{where} holds {_columns.describe(wanted)} ({family}), but the model was fitted to "
-            f"{learnt}s. Make both one type."
+            f"{where} holds {_columns.describe(wanted)} ({family}), but {other} {learnt}s. Make "
+            "both one type."
         )
     index = pd.Index(known.tolist())
-    return np.asarray(index.get_indexer(pd.Index(wanted.to_list())), dtype=np.int64)
+    asked = pd.Index(_history.labels(wanted).tolist())
+    return np.asarray(index.get_indexer(asked), dtype=np.int64)

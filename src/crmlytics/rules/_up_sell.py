@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
@@ -143,8 +144,9 @@ def up_sell(
     n = _checks.whole(top, name="top", caller=caller, low=1)
     least = _checks.whole(min_purchases, name="min_purchases", caller=caller, low=1)
     history, day = _history.read(
-        transactions, caller, as_of=as_of, customer_col=customer_col, date_col=date_col,
-        product_col=product_col, quantity_col=quantity_col, amount_col=amount_col,
+        transactions, caller, as_of=as_of, result=ANSWER, customer_col=customer_col,
+        date_col=date_col, product_col=product_col, quantity_col=quantity_col,
+        amount_col=amount_col,
     )  # fmt: skip
     roles: dict[str, str | None] = {"product_col": product_col, "category_col": category_col}
     roles |= {"tier_col": tier_col} if price_col is None else {"price_col": price_col}
@@ -182,7 +184,7 @@ def _shelf(source: Source, history: History, role: str) -> _Shelf:
     row = np.flatnonzero(known)
     names = source.column("product")[row]
     where = f"{source.caller}: column {source.names['product']!r} (product_col) of products"
-    item = places(_history.labels(history.items), names, where)
+    item = places(_history.labels(history.items), names, where, "transactions has")
     bought = np.bincount(
         history.by_customer().indices, minlength=history.n_items
     )  # customers of each item
@@ -234,9 +236,9 @@ def _offers(history: History, block: Block, shelf: _Shelf, top: int, least: int)
     in_order = np.lexsort([product, -last, -times, customer, shelf.category[product]])
     customer, product, times = customer[in_order], product[in_order], times[in_order]
     groups = shelf.category[product]
-    bounds = np.flatnonzero(np.append(groups[1:] != groups[:-1], True)[: len(groups)]) + 1
-    for first, end in zip(np.append(0, bounds[:-1]), bounds, strict=True):
-        part = slice(int(first), int(end))
+    ends = np.flatnonzero(np.append(groups[1:] != groups[:-1], True)[: len(groups)]) + 1
+    for first, end in pairwise([0, *ends.tolist()]):
+        part = slice(first, end)
         found += _in_category(customer[part], product[part], times[part], shelf, reach, top)
     none = (np.zeros(0, np.int64),) * 4 + (np.zeros(0),)
     who, offer, usual, number, score = (

@@ -42,6 +42,8 @@ class _Rules:
 
     def sides(self) -> tuple[list[Ints], list[Ints]]:
         """Return the places of antecedents and of consequents, rule by rule."""
+        if not self.n_rules:
+            return [], []
         sides = []
         for sets, items in ((self.left, self.left_items), (self.right, self.right_items)):
             sides.append(np.split(items[sets.codes], np.cumsum(sets.lengths)[:-1]))
@@ -57,7 +59,7 @@ def _read_rules(rules: Any, caller: str, *numbers: str) -> _Rules:
     if len(left.lengths) and min(left.lengths.min(), right.lengths.min()) == 0:
         raise ColumnError(f"{caller}: rules has an empty set. Drop its row.")
     names = [*left.labels.to_list(), *right.labels.to_list()]
-    labels = list(dict.fromkeys(names))
+    labels = sorted(set(names))
     place = {label: at for at, label in enumerate(labels)}
     both = np.array([place[name] for name in names], dtype=np.int64)
     n = len(left.labels)
@@ -100,7 +102,7 @@ def validate_rules(
         Other baskets; what :func:`baskets` takes, or its answer.
     confidence : float, default 0.95
         Level of the interval.
-    level_col, max_size, order_col, product_col, quantity_col, amount_col
+    level_col, max_size, order_col, product_col, quantity_col, amount_col : optional
         As in :func:`baskets`.
 
     Returns
@@ -170,6 +172,8 @@ def validate_rules(
 
 def _counted(read: _Rules, baskets: Baskets) -> tuple[Ints, Ints, Ints]:
     """Count the baskets with antecedents, consequents and both, rule by rule."""
+    if not read.n_rules:
+        return (np.zeros(0, dtype=np.int64),) * 3
     sides = read.sides()
     sets = [*sides[0], *sides[1], *(np.append(a, b) for a, b in zip(*sides, strict=True))]
     keys = [tuple(np.unique(one).tolist()) for one in sets]
@@ -200,8 +204,8 @@ def match_rules(
     """Say which products rules lead to from each basket, and by which rule.
 
     A rule fires where a basket holds all its antecedents. Of several rules to the same product the
-    one with the highest confidence counts; of equal ones that with the higher lift, then the first
-    in the table.
+    one with the highest confidence counts; of equal ones that with the higher lift, then with fewer
+    antecedents, then the first by their names.
 
     Parameters
     ----------
@@ -212,7 +216,7 @@ def match_rules(
         What :func:`baskets` takes, or its answer.
     held : bool, default False
         Whether products are named that the basket holds already.
-    order_col, product_col, quantity_col, amount_col
+    order_col, product_col, quantity_col, amount_col : str or None
         As in :func:`baskets`.
 
     Returns
@@ -260,11 +264,19 @@ def match_rules(
         product_col=product_col, quantity_col=quantity_col, amount_col=amount_col,
     )  # fmt: skip
     sure, lift = read.source.numbers("confidence"), read.source.numbers("lift")
-    best_first = np.lexsort([np.arange(read.n_rules), -lift, -sure])
+    best_first = _best_first(read, sure, lift)
     fired = _fired(read, given, best_first, held=held)
     order = np.lexsort([fired[1], -lift[fired[2]], -sure[fired[2]], _order_rank(given)[fired[0]]])
     basket, consequent, rule = (each[order] for each in fired)
     return _matches(read, given, basket, consequent, rule)
+
+
+def _best_first(read: _Rules, sure: Floats, lift: Floats) -> Ints:
+    """Order rules so that the first to fire is the one to name; not by their rows."""
+    sides = zip(*read.sides(), strict=True)
+    contents = [(len(a), *np.sort(a).tolist(), *np.sort(b).tolist()) for a, b in sides]
+    keys = list(zip((-sure).tolist(), (-lift).tolist(), contents, strict=True))
+    return np.array(sorted(range(read.n_rules), key=keys.__getitem__), dtype=np.int64)
 
 
 def _order_rank(given: Baskets) -> Ints:
