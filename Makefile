@@ -43,7 +43,7 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --cov --cov-report=term:skip-covered
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 --override-ini addopts= -q notebooks
 
 docs: $(VENV)/.docs

@@ -23,9 +23,15 @@ from _bench import markdown, tables
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-BENCHES = {"bench_segmentation": "Segmentation", "bench_kpi": "KPI", "bench_btyd": "Value"}
+BENCHES = {
+    "bench_segmentation": "Segmentation",
+    "bench_kpi": "KPI",
+    "bench_btyd": "Value",
+    "bench_rules": "Rules",
+}
 LIBRARIES = (
     "crmlytics", "numpy", "scipy", "pandas", "pyarrow", "narwhals", "polars", "duckdb", "lifetimes",
+    "mlxtend", "numba", "pyfim",
 )  # fmt: skip
 # module: the most CPU seconds that importing it may take; None: stated only
 IMPORTS = {
@@ -33,6 +39,7 @@ IMPORTS = {
     "crmlytics.segmentation": None,
     "crmlytics.kpi": None,
     "crmlytics.btyd": None,
+    "crmlytics.rules": None,
     "pandas": None,
 }
 

@@ -70,14 +70,23 @@ def test_the_page_is_complete_in_itself(made):
     assert "<script" not in text
     assert not re.search(r"url\(\s*['\"]?http", text)
     assert page.links <= page.anchors
-    assert {"data", "business", "cohorts", "segments", "value", "definitions"} <= page.anchors
+    assert {
+        "data",
+        "business",
+        "cohorts",
+        "segments",
+        "value",
+        "offers",
+        "definitions",
+    } <= page.anchors
     assert "<bdi>گزارش</bdi>" in text
 
 
 def test_the_page_has_a_picture_of_everything(made):
     text = made.report.read_text(encoding="utf-8")
-    # revenue, growth, cohorts, retention, heatmap, segments, migration of two quarters, holdout
-    assert text.count("<svg") == 9
+    # revenue, growth, cohorts, retention, heatmap, segments, migration of two quarters, holdout,
+    # rules
+    assert text.count("<svg") == 10
     for words in (
         "Who moved",
         "What the checks found",
@@ -116,6 +125,27 @@ def test_the_actions_are_the_dearest_customers_gone_quiet(made):
     for row in actions.itertuples():
         assert f"{by_id.loc[row.customer_id, 'frequency']} order" in row.reason
         assert f"{by_id.loc[row.customer_id, 'recency_days']} days" in row.reason
+
+
+def test_the_customer_table_has_what_to_offer(made):
+    table = pd.read_parquet(made.customers).set_index("customer_id")
+    bought = SHOP.transactions[~(SHOP.transactions["amount"] < 0)]
+    model = crm.rules.fit_suggestions(bought, max_items=1_500)
+    offers = model.predict(bought, top=3)
+    for kind, name in (("repeat", "buy_again"), ("new", "offer")):
+        for row in offers[offers["kind"] == kind].itertuples():
+            assert table.loc[row.customer_id, f"{name}_{row.rank}"] == row.product_id
+    first = offers[(offers["kind"] == "new") & (offers["rank"] == 1)]
+    want = first.set_index("customer_id")["because"]
+    assert table["offer_because"].dropna().to_dict() == want.to_dict()
+
+
+def test_without_products_the_page_says_so(tmp_path):
+    lines = SHOP.transactions.drop(columns="product_id")
+    made = crm.report.build_report(transactions=lines, out_dir=tmp_path)
+    text = made.report.read_text(encoding="utf-8")
+    assert "no column &#x27;product_id&#x27;, so nothing can be said of products" in text
+    assert "offer_1" not in pd.read_parquet(made.customers).columns
 
 
 def test_the_same_tables_make_the_same_page(made, tmp_path):

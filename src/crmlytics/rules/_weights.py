@@ -30,6 +30,7 @@ class Weights:
 
 def weigh(method: str, of: str, units: Any, n_items: int, regularisation: float | None) -> Weights:
     """Learn weights among the first `n_items` items from units (customers, baskets) by items."""
+    n_units = int(np.count_nonzero(np.diff(units.indptr)))  # customers seen later have no entry
     units = units[:, :n_items].tocsr()
     together = (units.T @ units).tocsc()
     held = np.asarray(together.diagonal(), dtype=np.float64)
@@ -47,7 +48,7 @@ def weigh(method: str, of: str, units: Any, n_items: int, regularisation: float 
         elif method == "similar":
             weight = _similar(both, held, held[columns], of)
         else:
-            weight = _rules(both, held, held[columns], units.shape[0])
+            weight = _rules(both, held, held[columns], n_units)
         row, column = _largest(weight, _NEIGHBOURS[method])
         parts.append((row, column + first, weight[row, column], both[row, column]))
     return _tables(parts, n_items)
