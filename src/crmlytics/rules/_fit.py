@@ -200,15 +200,15 @@ def _groups(
         products, caller=caller, argument="products",
         roles={"product_col": product_col, "category_col": category_col},
     )  # fmt: skip
-    keys = source.keys("product")
-    repeated = len(keys.codes) - int(np.count_nonzero(np.bincount(keys.codes)))
+    unknown = [_columns.null_mask(source.column(role)) for role in ("product", "category")]
+    codes = source.keys("product").codes[~unknown[0]]
+    repeated = len(codes) - int(np.count_nonzero(np.bincount(codes)))
     if repeated:
         raise DataError(
             f"{caller}: {repeated} of {source.n_rows} rows of products repeat a product "
             f"({product_col!r}). Keep one row for each."
         )
     where = f"{caller}: column {product_col!r} (product_col) of products"
-    unknown = [_columns.null_mask(source.column(role)) for role in ("product", "category")]
     row = np.flatnonzero(~(unknown[0] | unknown[1]))
     product = source.column("product")[row]
     item = places(_history.labels(history.items), product, where, "transactions has")

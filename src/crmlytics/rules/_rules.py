@@ -96,9 +96,11 @@ def association_rules(
     ColumnError
         If a column is missing, or ``itemsets`` does not hold sets.
     DataError
-        If a part of a set that is needed is not there (it is named), or a set stands twice.
+        If a part of a set that is needed is not there (it is named), a set stands twice, holds a
+        product twice or an unknown one, or is in more baskets than a part of it.
     OptionError
-        If an option has a value outside what it allows, or `n_baskets` is needed.
+        If an option has a value outside what it allows, or `n_baskets` is needed or does not fit
+        the supports.
 
     See Also
     --------

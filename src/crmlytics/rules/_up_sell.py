@@ -173,14 +173,14 @@ class _Shelf:
 
 def _shelf(source: Source, history: History, role: str) -> _Shelf:
     """Read products with a category and a level, the most popular first."""
-    keys, amount = source.keys("product"), source.numbers(role)
-    if len(keys.codes) != np.count_nonzero(np.bincount(keys.codes)):
+    known, amount = ~_columns.null_mask(source.column("product")), source.numbers(role)
+    codes = source.keys("product").codes[known]
+    if len(codes) != np.count_nonzero(np.bincount(codes)):
         raise DataError(
             f"{source.caller}: products has the same product ({source.names['product']!r}) in "
             "several rows. Keep one row for each."
         )
-    known = ~(source.column("category").is_null().to_numpy() | np.isnan(amount))
-    known &= ~source.column("product").is_null().to_numpy().astype(bool)
+    known &= ~(_columns.null_mask(source.column("category")) | np.isnan(amount))
     row = np.flatnonzero(known)
     names = source.column("product")[row]
     where = f"{source.caller}: column {source.names['product']!r} (product_col) of products"

@@ -58,6 +58,12 @@ def _read_rules(rules: Any, caller: str, *numbers: str) -> _Rules:
     right, _ = _given.sets(source.column("consequents"), "column 'consequents'", caller)
     if len(left.lengths) and min(left.lengths.min(), right.lengths.min()) == 0:
         raise ColumnError(f"{caller}: rules has an empty set. Drop its row.")
+    families = [_columns.family(sets.labels) for sets in (left, right)]
+    if len(left.lengths) and families[0] != families[1]:
+        raise ColumnError(
+            f"{caller}: 'antecedents' holds {families[0]}s, 'consequents' {families[1]}s. Make "
+            "them one type first."
+        )
     names = [*left.labels.to_list(), *right.labels.to_list()]
     labels = sorted(set(names))
     place = {label: at for at, label in enumerate(labels)}
