@@ -40,6 +40,7 @@ _KINDS = {
     "SbgModel": "crmlytics.btyd._sbg",
     "ClvModel": "crmlytics.kpi._clv_model",
     "SuggestionModel": "crmlytics.rules._suggestions",
+    "SurvivalModel": "crmlytics.churn._survival_model",
 }
 _JSON, _ARRAYS = "model.json", "arrays.npz"
 

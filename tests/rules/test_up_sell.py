@@ -103,7 +103,7 @@ def check(lines, rows, role, top, least):
     lines=LINES, rows=st.lists(ROW, min_size=1, max_size=8),
     role=st.sampled_from(["price", "tier"]), top=st.integers(1, 4), least=st.integers(1, 3),
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_against_loops(lines, rows, role, top, least):
     check(lines, rows, role, top, least)
 

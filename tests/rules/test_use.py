@@ -18,7 +18,7 @@ from crmlytics.rules import _supports
 match_rules, validate_rules = crm.rules.match_rules, crm.rules.validate_rules
 BASKETS = st.lists(st.sets(st.sampled_from("abcde")).map(sorted), min_size=1, max_size=10)
 OTHERS = st.lists(st.sets(st.sampled_from("abcdxyz")).map(sorted), max_size=10)
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=25, deadline=None)
 HOLDOUT = [
     "holdout_support", "holdout_confidence", "holdout_lower", "holdout_upper", "holdout_lift",
     "holdout_count", "holdout_antecedents",
