@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from crmlytics._version import __version__
 
 if TYPE_CHECKING:
-    from crmlytics import btyd, datasets, errors, kpi, quality, report, rules, segmentation
+    from crmlytics import btyd, churn, datasets, errors, kpi, quality, report, rules, segmentation
     from crmlytics._model import load_model
 
-_ROOMS = ("btyd", "datasets", "errors", "kpi", "quality", "report", "rules", "segmentation")
+_ROOMS = ("btyd", "churn", "datasets", "errors", "kpi", "quality", "report", "rules", "segmentation")
 
 __all__ = [
     "__version__",
     "btyd",
+    "churn",
     "datasets",
     "errors",
     "kpi",

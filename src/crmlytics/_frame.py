@@ -29,11 +29,23 @@ ROLES = {
     "tier_col": "number",
     "store_col": "key",
     "date_col": "date",
+    "start_col": "date",
+    "end_col": "moment",
     "amount_col": "number",
     "quantity_col": "number",
     "monetary_col": "number",
     "margin_col": "number",
     "segment_col": "key",
+    "label_col": "any",
+    "prob_col": "number",
+    "discount_col": "number",
+    "channel_col": "key",
+    "event_col": "key",
+    "opened_col": "moment",
+    "answered_col": "moment",
+    "resolved_col": "moment",
+    "score_col": "number",
+    "compound": "number",
     "by": "group",
     "features": "number",
     "any": "any",
@@ -53,6 +65,7 @@ ANSWERS = {
     "n_opportunities": "number",
     "survivors": "number",
     "as_of": "date",
+    "cutoff": "date",
     "cohort": "date",
     "period": "date",
     "age": "number",
@@ -72,13 +85,18 @@ ANSWERS = {
     **dict.fromkeys(("r_min", "r_max", "f_min", "f_max", "m_min", "m_max"), "number"),
     **dict.fromkeys(("fm_min", "fm_max"), "number"),
     **dict.fromkeys(("support", "count"), "number"),
+    **dict.fromkeys(("tenure_days", "at_risk", "survival"), "number"),
     **dict.fromkeys(("product_a", "product_b", "method", "kind"), "key"),
+    **dict.fromkeys(("bin", "n", "lift", "mean_probability"), "number"),
+    **dict.fromkeys(("contacted_share", "profit"), "number"),
+    "best": "flag",
 }
 _FITS = {
     "id": {"number", "text", "flag"},
     "key": {"number", "text", "flag", "date"},
     "group": {"number", "text", "flag", "date"},
     "date": {"date", "aware date"},
+    "moment": {"date", "aware date"},  # null where it has not come
     "number": {"number"},
     "flag": {"flag"},
 }
@@ -289,6 +307,8 @@ def _check_column(source: Source, role: str, option: str) -> None:
     kind, series = role_kind(option), source.column(role)
     if kind == "any" or len(source.table) == 0:
         return
+    if kind == "moment" and series.is_null().all():
+        return  # what holds nothing but nulls has no type to speak of
     found = _columns.family(series)
     where = f"column {source.names[role]!r} ({option})"
     if found not in _FITS[kind]:

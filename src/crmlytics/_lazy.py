@@ -180,6 +180,16 @@ def working(like: Lazy | Any, table: pa.Table, kind: str) -> Lazy:
     return frame.lazy()
 
 
+def handed_back(like: Any, table: pa.Table, kind: str) -> Any:
+    """Return a table of any size as a lazy table of the source's kind, on its connection."""
+    if kind == "DuckDB relation":
+        made = table  # found by its name in the query, and kept by the relation
+        relation = like.query("source_of_rows", "SELECT * FROM made")
+        del made
+        return relation
+    return nw.from_arrow(table, backend="polars").lazy().to_native()
+
+
 def _duckdb_rows(relation: Any, table: pa.Table) -> Any:
     """Write a table into SQL: a relation can only be joined on its own connection."""
     columns = []

@@ -39,6 +39,7 @@ _KINDS = {
     "GammaGammaModel": "crmlytics.btyd._gamma_gamma",
     "SbgModel": "crmlytics.btyd._sbg",
     "ClvModel": "crmlytics.kpi._clv_model",
+    "ChurnModel": "crmlytics.churn._churn_model",
     "SuggestionModel": "crmlytics.rules._suggestions",
     "SurvivalModel": "crmlytics.churn._survival_model",
 }

@@ -8,6 +8,7 @@ _WANTED = {
     "id": "ids",
     "key": "keys",
     "date": "dates",
+    "moment": "dates",
     "number": "numbers",
     "group": "keys",
     "flag": "True or False",

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoFrameT
 
 SCHEMA = {"customer": "id", "cutoff": "date", "churned": "int", "horizon_days": "int"}
-Cutoffs = "date | str | Iterable[date | str]"
 
 
 def churn_labels(
@@ -165,16 +164,15 @@ def _eagerly(source: Source, asked: list[int], horizon: int, gap: int, active: i
     found = _panel.purchase_days(source)
     parts = []
     for cutoff in asked:
-        end, rows = standing(found, cutoff, active)
+        _, rows = standing(found, cutoff, active)
         start, stop = found.upto(cutoff + gap), found.upto(cutoff + gap + horizon)
-        parts.append((rows, cutoff, (stop == start)[rows]))
-        del end
+        parts.append((rows, (stop == start)[rows]))
     rows = np.concatenate([part[0] for part in parts])
     return pa.table(
         {
             "customer": _result.ids(found.customers).take(pa.array(rows)),
-            "cutoff": _periods.timestamps(np.repeat([p[1] for p in parts], [len(p[0]) for p in parts])),
-            "churned": np.concatenate([part[2] for part in parts]).astype(np.int64),
+            "cutoff": _periods.timestamps(np.repeat(asked, [len(part[0]) for part in parts])),
+            "churned": np.concatenate([part[1] for part in parts]).astype(np.int64),
             "horizon_days": np.full(len(rows), horizon),
         }
     )
@@ -206,15 +204,12 @@ def _lazily(source: Source, asked: list[int], horizon: int, gap: int, active: in
             again=nw.when(inside).then(1).otherwise(0),
         )
         by = _lazy.agg(marked, ["customer"], known=("known", "max"), again=("again", "max"))
-        by = by.filter(nw.col("known") == 1).with_columns(at=nw.lit(cutoff))
-        parts.append(by.select("customer", "at", "again"))
-    stacked = _lazy.stack(parts, ["at", "again"])
-    when = np.datetime64(0, "D").astype("M8[us]").item()
+        moment = np.datetime64(cutoff, "D").astype("M8[us]").item()
+        by = by.filter(nw.col("known") == 1).with_columns(
+            cutoff=nw.lit(moment).cast(nw.Datetime("us"))
+        )
+        parts.append(by.select("customer", "cutoff", "again"))
+    stacked = _lazy.stack(parts, ["again"])
     return stacked.select(
-        "customer",
-        (nw.lit(when) + nw.duration(days=nw.col("at").cast(nw.Int64))).alias("cutoff")
-        if hasattr(nw, "duration")
-        else nw.lit(when).alias("cutoff"),
-        (1 - nw.col("again")).alias("churned"),
-        nw.lit(horizon).alias("horizon_days"),
+        "customer", "cutoff", churned=1 - nw.col("again"), horizon_days=nw.lit(horizon)
     )

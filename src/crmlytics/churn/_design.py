@@ -1,0 +1,216 @@
+"""From a table of features to numbers a model can read, the same at fit and at predict."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from crmlytics import _checks, _columns
+from crmlytics._columns import Floats, Ints
+from crmlytics._frame import Source
+from crmlytics.errors import ColumnError, DataError
+
+# Columns that say which row it is, and are no features.
+NOT_FEATURES = ("cutoff", "horizon_days")
+_RARE = 0.01  # share of rows from which on a value of text has a column of its own
+_SKEWED = 1.0
+_LEAK = 0.995  # AUC of a single feature from which on it is the label under another name
+_MANY = 50
+
+
+@dataclass(frozen=True)
+class Design:
+    """How each feature becomes columns; plain values, so that a model can be kept."""
+
+    features: tuple[str, ...]
+    levels: tuple[tuple[str, ...], ...]  # of text; empty for numbers
+    logged: tuple[bool, ...]  # log(1 + x) of amounts and counts with a long tail
+    fill: tuple[float, ...]  # the median, where a number is unknown
+    unknown: tuple[bool, ...]  # whether being unknown has a column of its own
+    centre: tuple[float, ...]  # of each column
+    scale: tuple[float, ...]
+
+    @property
+    def owner(self) -> Ints:
+        """The feature of each column."""
+        widths = [
+            len(levels) if levels else 1 + unknown
+            for levels, unknown in zip(self.levels, self.unknown, strict=True)
+        ]
+        return np.repeat(np.arange(len(self.features)), widths)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        names = []
+        parts = zip(self.features, self.levels, self.unknown, strict=True)
+        for name, levels, unknown in parts:
+            names += [f"{name}={level}" for level in levels] or [name]
+            names += [f"{name} unknown"] if unknown and not levels else []
+        return names
+
+    def raw(self, read: dict[str, Any]) -> Floats:
+        """Return numbers as they are (NaN where unknown) and a column for each value of text."""
+        n = len(next(iter(read.values()))) if read else 0
+        parts: list[Floats] = [np.zeros((n, 0))]
+        for name, levels in zip(self.features, self.levels, strict=True):
+            values = read[name]
+            if levels:
+                parts.append(np.column_stack([values == level for level in levels]).astype(float))
+            else:
+                parts.append(np.asarray(values, dtype=np.float64)[:, None])
+        return np.hstack(parts)
+
+    def matrix(self, read: dict[str, Any]) -> Floats:
+        """Return columns with mean 0 and spread 1 over the rows of the fit; nothing unknown."""
+        centred: Floats = self._filled(read) - np.asarray(self.centre)
+        return np.asarray(centred / np.asarray(self.scale))
+
+    def _filled(self, read: dict[str, Any]) -> Floats:
+        n = len(next(iter(read.values()))) if read else 0
+        parts: list[Floats] = [np.zeros((n, 0))]
+        for k, (name, levels) in enumerate(zip(self.features, self.levels, strict=True)):
+            values = read[name]
+            if levels:
+                parts.append(np.column_stack([values == level for level in levels]).astype(float))
+                continue
+            lost = np.isnan(values)
+            filled = np.where(lost, self.fill[k], values)
+            if self.logged[k]:
+                filled = np.log1p(np.maximum(filled, 0.0))
+            parts.append(filled[:, None])
+            if self.unknown[k]:
+                parts.append(lost.astype(float)[:, None])
+        return np.hstack(parts)
+
+
+def read_features(source: Source, names: list[str], argument: str) -> dict[str, Any]:
+    """Return numbers as floats and everything else as text, None where unknown."""
+    read: dict[str, Any] = {}
+    for name in names:
+        series: nw.Series[Any] = source.table[name]
+        family = _columns.family(series)
+        if family == "number":
+            values = _columns.numbers(series)
+            if (np.abs(values) > _columns.ENDLESS).any():
+                raise DataError(
+                    f"{source.caller}: column {name!r} of {argument} holds infinite numbers. "
+                    "Replace them by null where they are unknown."
+                )
+            read[name] = values
+        elif family == "flag":
+            listed = series.to_list()
+            read[name] = np.array([np.nan if v is None else float(v) for v in listed])
+        elif family == "text" or series.is_null().all():
+            read[name] = np.array([None if v is None else str(v) for v in series.to_list()], object)
+        else:
+            raise ColumnError(
+                f"{source.caller}: column {name!r} of {argument} holds "
+                f"{_columns.describe(series)}, which no model can read. Make dates days before the "
+                "cutoff, or leave the column out."
+            )
+    return read
+
+
+def fit(read: dict[str, Any], caller: str, *, quiet: bool = False) -> Design:
+    """Choose how each feature becomes columns; useless ones are left out and said."""
+    kept: list[str] = []
+    dropped: dict[str, list[str]] = {"all null": [], "the same everywhere": []}
+    for name, values in read.items():
+        lost = _unknown(values)
+        known = values[~lost]
+        if not len(known):
+            dropped["all null"].append(name)
+        elif len(set(known.tolist())) == 1 and not lost.any():
+            dropped["the same everywhere"].append(name)
+        else:
+            kept.append(name)
+    for why, names in dropped.items():
+        if names and not quiet:
+            _checks.warn(f"{caller}: left out of features: {', '.join(names)} ({why}).")
+    if not kept:
+        raise DataError(f"{caller}: features has no column that differs between rows.")
+    parts = [_one(read[name]) for name in kept]
+    plain = Design(
+        tuple(kept), tuple(part[0] for part in parts), tuple(part[1] for part in parts),
+        tuple(part[2] for part in parts), tuple(part[3] for part in parts), (0.0,), (1.0,),
+    )  # fmt: skip
+    filled = plain.matrix({name: read[name] for name in kept})
+    spread = filled.std(axis=0)
+    return Design(
+        plain.features, plain.levels, plain.logged, plain.fill, plain.unknown,
+        tuple(filled.mean(axis=0).tolist()), tuple(np.where(spread > 0, spread, 1.0).tolist()),
+    )  # fmt: skip
+
+
+def _unknown(values: Any) -> Any:
+    if values.dtype == object:
+        return np.array([value is None for value in values], dtype=bool)
+    return np.isnan(values)
+
+
+def _one(values: Any) -> tuple[tuple[str, ...], bool, float, bool]:
+    """Return levels, whether logged, the median and whether unknown has a column."""
+    lost = _unknown(values)
+    known = values[~lost]
+    if values.dtype == object:
+        names, times = np.unique(known.astype(str), return_counts=True)
+        common = names[times >= max(_RARE * len(values), 2)]
+        levels = common if len(common) < len(names) or lost.any() else common[1:]
+        return tuple(levels.tolist() or [names[0]]), False, 0.0, False
+    spread = known.std()
+    skew = float((((known - known.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
+    logged = bool(known.min() >= 0 and skew > _SKEWED)
+    return (), logged, float(np.median(known)), bool(lost.any())
+
+
+def refuse_identifiers(read: dict[str, Any], owner: Ints, caller: str) -> None:
+    """Refuse columns that name customers: a model would learn the rows by heart."""
+    n_customers = len(np.unique(owner))
+    if n_customers < _MANY:
+        return
+    for name, values in read.items():
+        known = ~_unknown(values)
+        if np.count_nonzero(known) < _MANY:
+            continue
+        different = len(set(values[known].tolist()))
+        text = values.dtype == object
+        whole = not text and bool((values[known] == np.floor(values[known])).all())
+        every = different >= 0.95 * n_customers if text else different >= n_customers
+        steps = whole and np.ptp(values[known]) <= 1.1 * n_customers  # numbered through
+        if every and (text or steps):
+            raise ColumnError(
+                f"{caller}: column {name!r} of features has another value for nearly every "
+                "customer: it names customers and tells nothing of new ones. Leave it out."
+            )
+
+
+def refuse_leaks(read: dict[str, Any], label: Ints, caller: str) -> None:
+    """Refuse a single feature that is the label under another name."""
+    for name, values in read.items():
+        numbers = values
+        if values.dtype == object:
+            _, codes = np.unique([str(v) for v in values], return_inverse=True)
+            share = np.bincount(codes, label) / np.bincount(codes)
+            numbers = share[codes]
+            if len(share) > _MANY:
+                continue
+        known = ~np.isnan(numbers)
+        auc = _auc(numbers[known], label[known])
+        if auc is not None and max(auc, 1 - auc) > _LEAK:
+            raise DataError(
+                f"{caller}: column {name!r} of features tells the label nearly by itself (AUC "
+                f"{max(auc, 1 - auc):.3f}): it was probably made from what happened after the "
+                "cutoff. Leave it out."
+            )
+
+
+def _auc(score: Floats, label: Ints) -> float | None:
+    from scipy.stats import rankdata
+
+    n1 = int(label.sum())
+    n0 = len(label) - n1
+    if not n1 or not n0:
+        return None
+    return float((rankdata(score)[label == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))

@@ -1,0 +1,399 @@
+"""Fit models of churn: chosen on customers held out, calibrated, refused where data would lie."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crmlytics import _checks, _columns, _frame
+from crmlytics._columns import Floats, Ints
+from crmlytics.churn import _design, _drivers, _estimators
+from crmlytics.churn._churn_model import ChurnModel
+from crmlytics.churn._design import Design
+from crmlytics.errors import DataError, NotEnoughDataError, OptionError
+
+if TYPE_CHECKING:
+    from narwhals.stable.v2.typing import IntoDataFrame
+
+NAMES = ("auto", "logistic", "boosting", "btyd")
+_FEWEST = 20  # rows of each class
+_REFERENCES = 5
+_BEST = ("logistic", "boosting")
+
+
+def fit_churn(
+    features: "IntoDataFrame",
+    *,
+    label_col: str = "churned",
+    estimator: Any = "auto",
+    calibrate: bool = True,
+    horizon_days: int | None = None,
+    exclude: Any = None,
+    customer_col: str = "customer_id",
+) -> ChurnModel:
+    r"""Fit a model of who leaves.
+
+    Parameters
+    ----------
+    features : table
+        One row for each customer (and cutoff) with features and, but for "btyd", the label: the
+        answers of :func:`churn_features` and :func:`churn_labels` merged on id and cutoff, or any
+        table of customers. Numbers, True and False, and text are features; ``cutoff`` and
+        ``horizon_days`` are not.
+    label_col : str, default "churned"
+        Column with 1 (or True) for those who left, 0 for those who stayed.
+    estimator : str or scikit-learn classifier, default "auto"
+        "logistic": logistic regression on standardised features, amounts and counts with a long
+        tail logged. "boosting": small gradient-boosted trees. "btyd": the probability of no
+        purchase in the horizon from a Pareto/NBD model of ``frequency``, ``recency`` and ``T``; it
+        needs no label. "auto": "logistic" or "boosting", whichever has the lower log loss on
+        customers held out (where there are several cutoffs: on the latest, learnt from those whose
+        outcome was over by then). Or an unfitted classifier with ``predict_proba``.
+    calibrate : bool, default True
+        Whether probabilities of trees and other classifiers are corrected on customers held out
+        (Platt scaling). Logistic regression and "btyd" need none.
+    horizon_days : int, optional
+        Length of the outcome; needed for "btyd" and otherwise read from the column of that name.
+    exclude : list of str, optional
+        Columns that are no features.
+    customer_col : str, default "customer_id"
+        Name of the column of ids.
+
+    Returns
+    -------
+    ChurnModel
+        ``predict(features)``, ``drivers(features)``, ``summary()``, ``save(path)``.
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing or of a wrong type, or names customers instead of describing them.
+    DataError
+        If ids or labels are null, labels are other than 0 and 1, or a feature tells the label by
+        itself (a leak).
+    NotEnoughDataError
+        If fewer than 20 rows left, or stayed.
+    FitError
+        If the model of purchasing cannot be fitted.
+    OptionError
+        If an option has a value outside what it allows, or the rows are of several horizons.
+
+    Warns
+    -----
+    CrmlyticsWarning
+        If features without any difference are left out, or the classifier weights classes, which
+        makes its probabilities wrong.
+
+    See Also
+    --------
+    backtest_churn : which model would have done best.
+    churn_risk : all of it in one call.
+
+    Notes
+    -----
+    Classes are never weighted and rows never made up: that leaves the order of customers as it is
+    and breaks probabilities. Rare churn is a matter of where to cut, see :func:`profit_curve`.
+    All rows of a customer are on the same side wherever rows are held out.
+
+    References
+    ----------
+    Friedman (2001), Greedy function approximation: a gradient boosting machine, Annals of
+    Statistics 29, 1189-1232. Platt (1999), Probabilistic outputs for support vector machines, in
+    Advances in Large Margin Classifiers, 61-74. Schmittlein, Morrison and Colombo (1987), Counting
+    your customers, Management Science 33, 1-24.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import crmlytics as crm
+    >>> silent = np.arange(200) % 50
+    >>> table = pd.DataFrame(
+    ...     {
+    ...         "customer_id": range(200),
+    ...         "recency_days": silent,
+    ...         "churned": (silent + 13 * (np.arange(200) % 4) > 40).astype(int),
+    ...     }
+    ... )
+    >>> model = crm.churn.fit_churn(table, estimator="logistic")
+    >>> found = model.predict(pd.DataFrame({"customer_id": [1, 2], "recency_days": [5, 45]}))
+    >>> found[["customer_id", "churn_probability", "decile", "driver_1"]].round(2)
+       customer_id  churn_probability  decile      driver_1
+    0            1               0.17       8  recency_days
+    1            2               0.91       3  recency_days
+    """
+    caller = "fit_churn"
+    _checks.flag(calibrate, name="calibrate", caller=caller)
+    named = _named(estimator, caller)
+    horizon = None if horizon_days is None else _checks.whole(
+        horizon_days, name="horizon_days", caller=caller, low=1
+    )  # fmt: skip
+    left_out = _checks.columns(exclude, name="exclude", caller=caller)
+    _checks.column(label_col, name="label_col", caller=caller)
+    if named == "btyd":
+        return _btyd(features, horizon, customer_col, caller)
+    table = read(features, caller, label_col, customer_col, left_out, horizon)
+    return fitted(table, estimator, calibrate=calibrate, caller=caller)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of features read: numbers, label, customer and cutoff of each row."""
+
+    read: dict[str, Any]
+    label: Ints
+    owner: Ints
+    cutoff: Ints | None
+    horizon: int | None
+    customer_name: str
+
+    def rows(self, kept: Any) -> "Table":
+        return Table(
+            {name: values[kept] for name, values in self.read.items()}, self.label[kept],
+            self.owner[kept], None if self.cutoff is None else self.cutoff[kept], self.horizon,
+            self.customer_name,
+        )  # fmt: skip
+
+
+def _named(estimator: Any, caller: str) -> str:
+    """Return the name of what is to be fitted; warn of weights that break probabilities."""
+    if isinstance(estimator, str):
+        return _checks.choice(estimator, NAMES, name="estimator", caller=caller)
+    if not hasattr(estimator, "fit") or not hasattr(estimator, "predict_proba"):
+        raise OptionError(
+            f"{caller}: estimator must be one of {', '.join(map(repr, NAMES))} or a scikit-learn "
+            f"classifier with predict_proba; got {_checks.shown(estimator)}."
+        )
+    options: dict[str, Any] = getattr(estimator, "get_params", dict)()
+    weights = options.get("class_weight")
+    if weights is not None:
+        _checks.warn(
+            f"{caller}: the classifier has class_weight={weights!r}, which makes its probabilities "
+            "wrong and its order of customers no better. Leave it out, and choose where to cut by "
+            "profit."
+        )
+    return type(estimator).__name__
+
+
+def read(
+    features: Any, caller: str, label_col: str, customer_col: str, left_out: list[str],
+    horizon: int | None,
+) -> Table:  # fmt: skip
+    """Read features with their label at the door."""
+    opened, _ = _frame.open_table(features, caller=caller, argument="features", lazy=False)
+    roles: dict[str, str | None] = {"customer_col": customer_col, "label_col": label_col}
+    if "cutoff" in opened.columns:
+        roles["cutoff"] = "cutoff"
+    source = _frame.read(features, caller=caller, argument="features", roles=roles)
+    label = labels(source, label_col)
+    skipped = {customer_col, label_col, *_design.NOT_FEATURES, *left_out}
+    names = [name for name in opened.columns if name not in skipped]
+    if not names:
+        raise DataError(f"{caller}: features has no column beside id and label to learn from.")
+    cutoff = source.ticks("cutoff").days() if "cutoff" in source.names else None
+    owner = np.asarray(source.keys("customer").codes, dtype=np.int64)
+    found = _design.read_features(source, names, "features")
+    return Table(found, label, owner, cutoff, horizon_of(source, horizon), customer_col)
+
+
+def labels(source: _frame.Source, column: str) -> Ints:
+    """Return labels as 0 and 1."""
+    series = source.column("label")
+    nulls = _columns.null_count(series)
+    if nulls:
+        raise DataError(
+            f"{source.caller}: {nulls} of {source.n_rows} labels ({column!r}) are null. Drop the "
+            "rows whose outcome is not known."
+        )
+    values = np.array([float(v) if isinstance(v, (bool, int, float)) else np.nan
+                       for v in series.to_list()])  # fmt: skip
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise DataError(
+            f"{source.caller}: the label {column!r} must be 0 or 1 (or False and True). Make it "
+            "so, with 1 for those who left."
+        )
+    return values.astype(np.int64)
+
+
+def horizon_of(source: _frame.Source, given: int | None) -> int | None:
+    """Return the horizon of a table, from its column or the option."""
+    if "horizon_days" not in source.table.columns:
+        return given
+    found = sorted({int(v) for v in source.table["horizon_days"].to_list() if v is not None})
+    if len(found) > 1 or (found and given is not None and found != [given]):
+        raise OptionError(
+            f"{source.caller}: the rows of features are for horizons of {found} days"
+            f"{'' if given is None else f', horizon_days is {given}'}. Fit one horizon at a time."
+        )
+    return found[0] if found else given
+
+
+def fitted(
+    table: Table, estimator: Any, *, calibrate: bool, caller: str, quiet: bool = False
+) -> ChurnModel:
+    """Fit what was asked for to a table that was read."""
+    for value, what in ((1, "left"), (0, "stayed")):
+        count = int(np.count_nonzero(table.label == value))
+        if count < _FEWEST:
+            raise NotEnoughDataError(
+                f"{caller}: needs at least {_FEWEST} rows of customers who {what}; got {count}. "
+                "Take more cutoffs, or a longer history."
+            )
+    _design.refuse_identifiers(table.read, table.owner, caller)
+    _design.refuse_leaks(table.read, table.label, caller)
+    design = _design.fit(table.read, caller, quiet=quiet)
+    name, tried = _chosen(table, design, estimator)
+    X = design.raw(table.read)
+    if name == "logistic":
+        return _logistic(table, design, tried)
+    classifier = _estimators.boosting() if isinstance(estimator, str) else _clone(estimator)
+    slope, intercept = 1.0, 0.0
+    if calibrate:
+        p, y = _estimators.held_out(_maker(estimator), X, table.label, table.owner)
+        slope, intercept = _estimators.calibration(p, y)
+    classifier.fit(X, table.label)
+    model = _made(
+        table, design, estimator=name, calibration_slope=slope, calibration_intercept=intercept,
+        packed=_estimators.keep(classifier), references=_references(classifier, X), tried=tried,
+    )  # fmt: skip
+    object.__setattr__(model, "_live", classifier)
+    return model
+
+
+def _clone(estimator: Any) -> Any:
+    from sklearn.base import clone
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+
+    copied = clone(estimator)
+    tags = getattr(copied, "__sklearn_tags__", None)
+    reads_unknown = tags is not None and tags().input_tags.allow_nan
+    return copied if reads_unknown else make_pipeline(SimpleImputer(strategy="median"), copied)
+
+
+def _maker(estimator: Any) -> Any:
+    """Return a function from rows and labels to a function from rows to probabilities."""
+
+    def make(X: Floats, y: Ints) -> Any:
+        made = _estimators.boosting() if isinstance(estimator, str) else _clone(estimator)
+        made.fit(X, y)
+        return lambda rows: _estimators.probabilities(made, rows)
+
+    return make
+
+
+def _chosen(table: Table, design: Design, estimator: Any) -> tuple[str, dict[str, float]]:
+    """Return the name of the estimator and the log loss of what was tried."""
+    if estimator != "auto":
+        return (estimator if isinstance(estimator, str) else type(estimator).__name__), {}
+    tried = {}
+    for name in _BEST:
+        p, y = _tried(table, design, name)
+        tried[name] = _estimators.log_loss(p, y) if len(y) else np.inf
+    return min(tried, key=lambda name: tried[name]), tried
+
+
+def _tried(table: Table, design: Design, name: str) -> tuple[Floats, Ints]:
+    """Return probabilities of rows not learnt from: the latest cutoff, or customers held out."""
+    if name == "logistic":
+        X = design.matrix(table.read)
+
+        def make(rows: Floats, y: Ints) -> Any:
+            intercept, weights = _estimators.logistic(rows, y)
+            return lambda others: _estimators.expit(intercept + others @ weights)
+    else:
+        X, make = design.raw(table.read), _maker(name)
+    split = _last_cutoff(table)
+    if split is None:
+        return _estimators.held_out(make, X, table.label, table.owner)
+    past, last = split
+    return make(X[past], table.label[past])(X[last]), table.label[last]
+
+
+def _last_cutoff(table: Table) -> tuple[Any, Any] | None:
+    """Return earlier rows whose outcome was over by the latest cutoff, and the rows of it."""
+    if table.cutoff is None or table.horizon is None:
+        return None
+    latest = int(table.cutoff.max())
+    past, last = table.cutoff + table.horizon <= latest, table.cutoff == latest
+    enough = [np.bincount(table.label[rows], minlength=2).min() for rows in (past, last)]
+    return (past, last) if min(enough) >= _FEWEST else None
+
+
+def _logistic(table: Table, design: Design, tried: dict[str, float]) -> ChurnModel:
+    X = design.matrix(table.read)
+    intercept, weights = _estimators.logistic(X, table.label)
+    odds, errors, p_values = _estimators.inference(X, table.label, table.owner)
+    return _made(
+        table, design, estimator="logistic", intercept=intercept,
+        coefficients=tuple(weights.tolist()), log_odds=_or_none(odds), errors=_or_none(errors),
+        p_values=_or_none(p_values), tried=tried,
+    )  # fmt: skip
+
+
+def _or_none(values: Floats) -> tuple[float | None, ...]:
+    return tuple(float(v) if np.isfinite(v) else None for v in values)
+
+
+def _references(classifier: Any, X: Floats) -> Floats:
+    """Return rows spread evenly over the probabilities of the fit."""
+    order = np.argsort(_estimators.probabilities(classifier, X), kind="stable")
+    places = ((np.arange(_REFERENCES) + 0.5) / _REFERENCES * len(order)).astype(np.int64)
+    return X[order[places]]
+
+
+def _made(table: Table, design: Design, *, tried: dict[str, float], **own: Any) -> ChurnModel:
+    """Return a model with what all have in common."""
+    values: dict[str, Any] = {
+        "customer_name": table.customer_name, "horizon_days": table.horizon,
+        "base_rate": float(table.label.mean()), "n": len(table.label),
+        "n_customers": len(np.unique(table.owner)), "features": design.features,
+        "levels": design.levels, "logged": design.logged, "fill": design.fill,
+        "unknown": design.unknown, "centre": design.centre, "scale": design.scale,
+        "intercept": 0.0, "coefficients": (), "log_odds": (), "errors": (), "p_values": (),
+        "calibration_slope": 1.0, "calibration_intercept": 0.0,
+        "packed": np.zeros(0, dtype=np.uint8), "references": np.zeros((0, 0)), "purchases": None,
+        "tried_estimator": tuple(tried), "tried_log_loss": tuple(tried.values()),
+    }  # fmt: skip
+    return ChurnModel(**(values | own))
+
+
+def _btyd(features: Any, horizon: int | None, customer_col: str, caller: str) -> ChurnModel:
+    """Fit the model of purchasing, which needs no label."""
+    roles: dict[str, str | None] = {"customer_col": customer_col}
+    roles |= {name: name for name in _drivers.BTYD}
+    source = _frame.read(
+        features, caller=caller, argument="features", roles=roles, maker="churn_features"
+    )
+    horizon = horizon_of(source, horizon)
+    if horizon is None:
+        raise OptionError(f"{caller}: horizon_days is needed for estimator='btyd'. Pass it.")
+    numbers = {name: source.numbers(name) for name in _drivers.BTYD}
+    owner = np.asarray(source.keys("customer").codes, dtype=np.int64)
+    label = np.zeros(len(owner), dtype=np.int64)
+    table = Table(numbers, label, owner, None, horizon, customer_col)
+    return btyd_of(table, horizon, caller)
+
+
+def btyd_of(table: Table, horizon: int, caller: str) -> ChurnModel:
+    """Fit a model of purchasing to the frequency, recency and age of a table."""
+    import pandas as pd
+
+    from crmlytics.btyd import fit_pareto_nbd
+
+    numbers = {name: np.asarray(table.read[name], dtype=np.float64) for name in _drivers.BTYD}
+    with _checks.speaking_as(caller):
+        purchases = fit_pareto_nbd(pd.DataFrame(numbers))
+    p = _drivers.btyd_probabilities(purchases, numbers, horizon)
+    order = np.argsort(p, kind="stable")
+    rows = order[((np.arange(_REFERENCES) + 0.5) / _REFERENCES * len(order)).astype(np.int64)]
+    names = _drivers.BTYD
+    design = Design(
+        names, ((),) * 3, (False,) * 3, (0.0,) * 3, (False,) * 3, (0.0,) * 3, (1.0,) * 3
+    )
+    kept = Table(numbers, table.label, table.owner, table.cutoff, horizon, table.customer_name)
+    return _made(
+        kept, design, estimator="btyd", base_rate=float(p.mean()),
+        references=np.column_stack([numbers[name][rows] for name in names]), purchases=purchases,
+        tried={},
+    )  # fmt: skip
