@@ -22,7 +22,7 @@ from crmlytics.errors import ColumnError, CrmlyticsError, DataError, OptionError
 # What is left out and said is not the matter here; each room tests its own warnings.
 pytestmark = pytest.mark.filterwarnings("ignore::crmlytics.errors.CrmlyticsWarning")
 
-ROOMS = ["btyd", "datasets", "kpi", "quality", "report", "rules", "segmentation"]
+ROOMS = ["btyd", "churn", "datasets", "kpi", "quality", "report", "rules", "segmentation"]
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 AS_OF = date(2025, 6, 30)
 
@@ -30,13 +30,13 @@ SETS = ("itemsets", "antecedents", "consequents")  # columns of sets of products
 
 # The words for columns, with the usual name of each; no function may use another.
 GLOSSARY = {
-    "customer_col": {"customer_id"},
+    "customer_col": {"customer_id", None},
     "order_col": {"order_id"},
     "product_col": {"product_id", None},
     "date_col": {"date"},
     "amount_col": {"amount", None},
     "quantity_col": {"quantity", None},
-    "channel_col": {"channel"},
+    "channel_col": {"channel", None},
     "event_col": {"event"},
     "text_col": {"text"},
     "score_col": {"score"},
@@ -45,6 +45,14 @@ GLOSSARY = {
     "cost_col": {"cost"},
     "monetary_col": {None},
     "level_col": {None},
+    "label_col": {"churned"},
+    "prob_col": {"churn_probability"},
+    "discount_col": {"discount"},
+    "opened_col": {"opened_at"},
+    "answered_col": {"first_response_at"},
+    "resolved_col": {"resolved_at"},
+    "start_col": {"start_date"},
+    "end_col": {"end_date"},
     "category_col": {"category"},
     "price_col": {None},
     "tier_col": {None},
@@ -58,6 +66,11 @@ REQUIRED = {
     "holdout_predictions": HELD,
     "total_interval": {"horizon": 90},
     "frequent_itemsets": {"min_support": 0.02},
+    "churn_labels": {"cutoffs": [date(2024, 12, 31), date(2025, 3, 31)], "horizon_days": 60},
+    "churn_features": {"cutoffs": [date(2024, 12, 31), date(2025, 3, 31)]},
+    "churn_risk": {"horizon_days": 60, "candidates": ["btyd"]},
+    "backtest_churn": {"horizon_days": 60, "n_cutoffs": 1, "candidates": ["btyd"]},
+    "fit_survival": {"features": ["plan", "age"]},
     "purchase_sequences": {"max_gap_days": 60},
     "evaluate_suggestions": {"cutoff": date(2025, 3, 31)},
     "up_sell": {"price_col": "price"},
@@ -72,11 +85,19 @@ POSITIONAL = {
 }
 WRONG = {
     "as_of": "not a day",
+    "accept_rate": 30,
+    "active_within_days": 0,
+    "alpha": 0,
+    "beta": 0,
     "bins": 1,
+    "calibrate": "yes",
     "calibration_end": "not a day",
+    "candidates": ["svm"],
     "collect": "yes",
+    "contact_cost": -1,
     "correction": "fdr",
     "cutoff": "not a day",
+    "cutoffs": "not a day",
     "exclude": "tea",
     "confidence": 95,
     "count": "order",
@@ -84,9 +105,12 @@ WRONG = {
     "discount_rate": -0.1,
     "discount_to": "not a day",
     "duplicates": "dropp",
+    "error_rate": 2,
+    "estimator": "svm",
     "every": "month",
     "explain": "yes",
     "first_purchase_in_monetary": "yes",
+    "gap_days": -1,
     "group": "age",
     "half_life_days": 0,
     "held": "yes",
@@ -106,6 +130,9 @@ WRONG = {
     "max_size": 0,
     "method": "als",
     "methods": ["als"],
+    "n_cutoffs": 0,
+    "offer_cost": -1,
+    "percentile": 2,
     "min_confidence": 2,
     "min_count": 0,
     "min_customers": 0,
@@ -142,7 +169,7 @@ WRONG = {
 NEEDS_ROWS = {
     "rfm_cuts", "rfm_history", "check_segment_map", "clv", "evaluate_holdout",
     "holdout_predictions", "tracking_table",
-    "cross_sell", "evaluate_suggestions",
+    "cross_sell", "evaluate_suggestions", "population_drift", "churn_risk", "backtest_churn",
 }  # fmt: skip
 
 
@@ -178,6 +205,22 @@ PRODUCTS = pd.DataFrame(
     {"product_id": range(12), "category": list("abc") * 4, "price": np.arange(1.0, 13.0)}
 )
 PREDICTED = crm.btyd.holdout_predictions(LINES, **HELD)
+CUTOFFS = [date(2024, 6, 30), date(2024, 12, 31)]
+CHURN = crm.churn.churn_features(LINES, cutoffs=CUTOFFS).merge(
+    crm.churn.churn_labels(LINES, cutoffs=CUTOFFS, horizon_days=90)
+)
+WHO = np.unique(LINES["customer_id"])
+BEGAN = np.datetime64("2024-01-01", "us") + (np.arange(len(WHO)) * 5).astype("m8[D]")
+SUBSCRIPTIONS = pd.DataFrame(
+    {
+        "customer_id": WHO,
+        "start_date": BEGAN,
+        "end_date": BEGAN + (30 + np.arange(len(WHO)) * 37 % 200).astype("m8[D]"),
+        "plan": np.resize(list("aab"), len(WHO)),
+        "age": np.arange(len(WHO)) % 7 + 20.0,
+    }
+)
+SUBSCRIPTIONS.loc[::3, "end_date"] = pd.NaT
 # name of an argument -> the model it takes
 MODELS = {
     "model": MODEL,
@@ -190,7 +233,18 @@ MODELS = {
 # name of an argument -> the table it takes
 TABLES = {
     "summary": SUMMARY,
-    "predictions": PREDICTED,
+    "predictions": PREDICTED.assign(
+        churned=(PREDICTED["actual"] == 0).astype(int),
+        churn_probability=1 - PREDICTED["p_any_purchase"],
+    ),
+    "subscriptions": SUBSCRIPTIONS,
+    "survival": crm.churn.survival_curve(SUBSCRIPTIONS),
+    "features": CHURN,
+    "lift": crm.churn.lift_table(CHURN.assign(churn_probability=CHURN["recency_days"] / 1000)),
+    "profit": crm.churn.profit_curve(CHURN.assign(churn_probability=CHURN["recency_days"] / 1000)),
+    "calibration": crm.churn.calibration_table(
+        CHURN.assign(churn_probability=CHURN["recency_days"] / 1000)
+    ),
     "groups": crm.btyd.holdout_groups(PREDICTED, group="frequency"),
     "tracking": crm.btyd.tracking_table(LINES, model=MODEL, period="D"),
     "grid": crm.btyd.frequency_recency_grid(MODEL, T=300, horizon=90),
@@ -439,6 +493,10 @@ def test_columns_may_have_any_name(function):
 @pytest.mark.parametrize("function", ANSWERING)
 def test_missing_column_is_one_sentence(function):
     amounts, lines = {"amount_col"}, {"amount_col", "quantity_col"}
+    beside = {
+        "amount_col", "product_col", "channel_col", "discount_col", "event_col", "opened_col",
+        "answered_col", "resolved_col", "score_col",
+    }  # fmt: skip
     optional = {
         "purchase_summary": {"order_col", "amount_col"},
         "clv": {"order_col"},
@@ -453,6 +511,10 @@ def test_missing_column_is_one_sentence(function):
         "cross_sell": {*lines, "category_col"},
         "up_sell": lines,
         "evaluate_suggestions": {*lines, "order_col"},
+        **dict.fromkeys(("churn_labels", "inactivity_threshold"), amounts),
+        **dict.fromkeys(("churn_risk", "backtest_churn"), beside),
+        "churn_features": beside,
+        "population_drift": {"customer_col"},
         "purchase_frequency": {"amount_col"},
         "check_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
         "clean_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
@@ -492,7 +554,7 @@ def test_empty_table(function):
         return
     answer = _call(function, empty)
     assert list(answer.columns) == list(full.columns)
-    estimates = {"value", "n_rows", "expected"} & set(answer.columns)
+    estimates = {"value", "n_rows", "expected", "n_silences"} & set(answer.columns)
     # one row of unknown values, or of checks that found nothing; otherwise no row
     assert len(answer) == 0 or estimates
 

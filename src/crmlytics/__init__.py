@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from crmlytics import btyd, churn, datasets, errors, kpi, quality, report, rules, segmentation
     from crmlytics._model import load_model
 
-_ROOMS = ("btyd", "churn", "datasets", "errors", "kpi", "quality", "report", "rules", "segmentation")
+_ROOMS = (
+    "btyd",
+    "churn",
+    "datasets",
+    "errors",
+    "kpi",
+    "quality",
+    "report",
+    "rules",
+    "segmentation",
+)
 
 __all__ = [
     "__version__",

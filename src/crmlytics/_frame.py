@@ -46,6 +46,7 @@ ROLES = {
     "resolved_col": "moment",
     "score_col": "number",
     "compound": "number",
+    "clv": "number",
     "by": "group",
     "features": "number",
     "any": "any",

@@ -15,8 +15,8 @@ from crmlytics._frame import Source
 from crmlytics.churn import _features, _fit, _labels, _panel
 from crmlytics.churn._churn_model import ChurnModel
 from crmlytics.churn._features import Context
-from crmlytics.churn._fit import Table
 from crmlytics.churn._panel import Days
+from crmlytics.churn._table import Table
 from crmlytics.errors import CrmlyticsError, NotEnoughDataError
 
 if TYPE_CHECKING:
@@ -172,12 +172,12 @@ def backtest_churn(
     ... )
     >>> found[["model", "auc", "brier", "chosen"]].round(2)
           model   auc  brier  chosen
-    0      btyd  0.84   0.09   False
-    1  logistic  0.85   0.08    True
+    0      btyd  0.83   0.09   False
+    1  logistic  0.83   0.08    True
     """
     caller = "backtest_churn"
     n = _checks.whole(n_cutoffs, name="n_cutoffs", caller=caller, low=1)
-    asked = _candidates(candidates, caller)
+    asked = candidates_of(candidates, caller)
     level = _checks.confidence(confidence, caller)
     context = Context(interactions, customers, feedback, roles=roles(customer_col, date_col))
     frame = open_frame(
@@ -200,7 +200,8 @@ def roles(customer_col: str, date_col: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _candidates(given: Any, caller: str) -> list[str]:
+def candidates_of(given: Any, caller: str) -> list[str]:
+    """Check the names of candidates."""
     listed = [given] if isinstance(given, str) else list(given)
     for each in listed:
         _checks.choice(each, CANDIDATES, name="candidates", caller=caller)

@@ -5,7 +5,7 @@ w x and w x x', w = exp(x b); ties after Efron (1977), who lets the d who left t
 after the other, on average: the k-th of them sees the sums less k / d of those of all d.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -49,6 +49,7 @@ def fit(
         step = np.linalg.solve(information, slope)
         gain = float(slope @ step)
         if gain < _CLOSE:
+            at = at + step  # so near, Newton doubles the digits at no cost
             break
         at, value = _climb(model, at, step, value, ridge)
     else:
@@ -110,7 +111,7 @@ class Moments:
     variance: Floats  # of it, without that of the coefficients
     drift: Floats  # minus its derivative by the coefficients, a row a time
     residual: Floats  # Schoenfeld's, summed over those who left
-    information: Floats  # a matrix a time
+    information: Callable[[Floats], Floats]  # summed over times, each with a weight
 
 
 def moments(x: Floats, tenure: Ints, churned: Bools, coefficients: Floats) -> Moments:
@@ -120,40 +121,39 @@ def moments(x: Floats, tenure: Ints, churned: Bools, coefficients: Floats) -> Mo
     upto = np.searchsorted(times, tenure, side="right") - 1
     seen = upto >= 0
     w = np.exp(x @ coefficients)
-    pairs = np.triu_indices(p)
 
-    def sums(rows: Any, at: Ints) -> tuple[Any, Any, Any]:
-        v, u = w[rows], x[rows]
-        zero = np.bincount(at, v, size)
-        one = np.stack([np.bincount(at, v * u[:, j], size) for j in range(p)], axis=1)
-        two = np.empty((size, p, p))
-        for j, k in zip(*pairs, strict=True):
-            two[:, j, k] = two[:, k, j] = np.bincount(at, v * u[:, j] * u[:, k], size)
-        return zero, one, two
+    def sums(rows: Bools, at: Ints, weights: Floats) -> Floats:
+        return np.stack([np.bincount(at, weights * x[rows, j], size) for j in range(p)], axis=1)
 
-    risk = [np.cumsum(each[::-1], axis=0)[::-1] for each in sums(seen, upto[seen])]
-    lost = sums(churned, place)
+    s0 = np.cumsum(np.bincount(upto[seen], w[seen], size)[::-1])[::-1]
+    s1 = np.cumsum(sums(seen, upto[seen], w[seen])[::-1], axis=0)[::-1]
+    d0, d1 = np.bincount(place, w[churned], size), sums(churned, place, w[churned])
     d = np.bincount(place, minlength=size)
     starts = np.append(0, np.cumsum(d)[:-1])
     part = (np.arange(d.sum()) - np.repeat(starts, d)) / np.repeat(d, d)
-    below = 1 / (np.repeat(risk[0], d) - part * np.repeat(lost[0], d))
+    below = 1 / (np.repeat(s0, d) - part * np.repeat(d0, d))
 
     def total(values: Floats) -> Floats:
         return np.asarray(np.add.reduceat(values, starts), dtype=np.float64)
 
     a1, b1 = total(below), total(part * below)
     a2, b2, c2 = total(below**2), total(part * below**2), total(part**2 * below**2)
-    s1, d1 = risk[1], lost[1]
-    observed = np.stack([np.bincount(place, x[churned, j], size) for j in range(p)], axis=1)
-    crossed = np.einsum("ti,tj->tij", s1, d1)
-    crossed = crossed + crossed.transpose(0, 2, 1)
-    information = (
-        a1[:, None, None] * risk[2]
-        - b1[:, None, None] * lost[2]
-        - a2[:, None, None] * np.einsum("ti,tj->tij", s1, s1)
-        + b2[:, None, None] * crossed
-        - c2[:, None, None] * np.einsum("ti,tj->tij", d1, d1)
-    )
+
+    def information(weight: Floats) -> Floats:
+        # sums of x x' over those at risk, time by time, are one product over customers
+        of_risk = w[seen] * np.cumsum(weight * a1)[upto[seen]]
+        of_lost = w[churned] * (weight * b1)[place]
+        crossed = (s1 * (weight * b2)[:, None]).T @ d1
+        return np.asarray(
+            (x[seen] * of_risk[:, None]).T @ x[seen]
+            - (x[churned] * of_lost[:, None]).T @ x[churned]
+            - (s1 * (weight * a2)[:, None]).T @ s1
+            + crossed
+            + crossed.T
+            - (d1 * (weight * c2)[:, None]).T @ d1
+        )
+
+    observed = sums(churned, place, np.ones(len(place)))
     return Moments(
         times, a1, a2, a2[:, None] * s1 - b2[:, None] * d1,
         observed - a1[:, None] * s1 + b1[:, None] * d1, information,
@@ -170,9 +170,7 @@ def proportional(
     """
     g = clock - float(clock @ lost) / float(lost.sum())
     score = g @ found.residual
-    plain = found.information.sum(axis=0)
-    once = np.tensordot(g, found.information, axes=1)
-    twice = np.tensordot(g * g, found.information, axes=1)
+    plain, once, twice = (found.information(weight) for weight in (np.ones(len(g)), g, g * g))
     left = twice - once @ np.linalg.pinv(plain, hermitian=True) @ once
     answers = []
     for columns in [*terms, np.arange(len(score))]:

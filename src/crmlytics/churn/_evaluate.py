@@ -108,9 +108,9 @@ def evaluate_churn(
     `customer_col` sums over customers throughout. AUC, average precision and the share of churners
     found go to the logit scale, losses to the log scale. Simulated coverage at 0.95 is 0.93 to
     0.97 with 60 or more churners and stayers; with 20 it falls to 0.90 for average precision, and
-    with 5 to 0.87 for it and the AUC, while that of the lift rises. Where probabilities are exactly 0 or
-    1, a few losses of 36 decide the log loss, and its interval is too short. Two models on the same
-    customers differ less by chance than their two intervals suggest.
+    with 5 to 0.87 for it and the AUC, while that of the lift rises. Where probabilities are exactly
+    0 or 1, a few losses of 36 decide the log loss, and its interval is too short. Two models on the
+    same customers differ less by chance than their two intervals suggest.
 
     References
     ----------

@@ -26,6 +26,8 @@ class Baseline:
     def days(self, ratio: Floats, tenure: Ints, horizon: int) -> Floats:
         """Return the area under each conditional curve up to the horizon, tenure by tenure."""
         days = np.empty(len(tenure))
+        if not len(tenure):
+            return days
         order = np.argsort(tenure, kind="stable")
         begins, first = np.unique(tenure[order], return_index=True)
         for s, rows in zip(begins.tolist(), np.split(order, first[1:]), strict=True):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from narwhals.stable.v2.typing import IntoDataFrame
 
-from crmlytics import _frame, _plot
+from crmlytics import _frame, _groups, _plot
 from crmlytics._columns import Floats
 from crmlytics.churn._survival import CURVE_SCHEMA
 from crmlytics.errors import DataError
@@ -19,7 +19,7 @@ _NAME = 16  # letters of a group's name beside the numbers at risk
 _MOST_ROWS = 6
 
 
-def plot_survival(curve: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
+def plot_survival(survival: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the share of customers who are left at each tenure.
 
     Steps with their interval as a pale band, one line a group; the band is missing where the
@@ -29,7 +29,7 @@ def plot_survival(curve: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
 
     Parameters
     ----------
-    curve : table
+    survival : table
         As `survival_curve` makes it; whatever columns it has besides are the groups, at most 12.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure. In a figure of your own, ``layout="constrained"``
@@ -73,22 +73,25 @@ def plot_survival(curve: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
     ['at risk', '4', '4', '4', '3', '3']
     """
     caller, title, maker = "plot_survival", "Survival", "survival_curve"
-    opened, _ = _frame.open_table(curve, caller=caller, argument="curve", lazy=False)
+    opened, _ = _frame.open_table(survival, caller=caller, argument="survival", lazy=False)
     groups = [name for name in opened.collect_schema().names() if name not in CURVE_SCHEMA]
     wanted = ("tenure_days", "at_risk", "survival", "lower", "upper")
     source = _frame.read(
-        curve, caller=caller, argument="curve", by=groups, maker=maker,
+        survival, caller=caller, argument="survival", by=groups, maker=maker,
         roles={name: name for name in wanted},
     )  # fmt: skip
-    days, risk, survival, lower, upper = (_plot.numbers(source, name, maker) for name in wanted)
-    if np.isnan(survival).all():
+    days, risk, left, lower, upper = (_plot.numbers(source, name, maker) for name in wanted)
+    if np.isnan(left).all():
         return _plot.no_data(_plot.axes(ax, caller=caller), title)
     unknown = int(np.count_nonzero(np.isnan(days)))
     if unknown:
         raise DataError(
-            f"{caller}: {unknown} of {source.n_rows} rows of curve have no 'tenure_days'. Make the "
-            f"table with {maker}."
+            f"{caller}: {unknown} of {source.n_rows} rows of survival have no 'tenure_days'. Make "
+            f"the table with {maker}."
         )
+    codes = _groups.groups(source, None).of_rows(None, source.n_rows)
+    advice = "Keep one group, or the columns that the table was grouped by."
+    _plot.once(source, [codes, days], "a tenure", advice)
     codes, names = _plot.lines_of(source, days, "a tenure")
     told = len(names) if len(names) <= _MOST_ROWS else 0
     drawn = _plot.axes(ax, caller=caller, figsize=(7.0, 4.0 + _ROW * told / 72))
@@ -103,7 +106,7 @@ def plot_survival(curve: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
             days[rows], lower[rows], upper[rows], step="post", color=colour, alpha=0.15, linewidth=0
         )
         handles += drawn.plot(
-            days[rows], survival[rows], drawstyle="steps-post", color=colour, linestyle=style,
+            days[rows], left[rows], drawstyle="steps-post", color=colour, linestyle=style,
             linewidth=1.6, label=name,
         )  # fmt: skip
         tables.append((name, days[rows], risk[rows]))

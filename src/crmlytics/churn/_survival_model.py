@@ -13,6 +13,7 @@ from crmlytics import _checks, _frame, _intervals, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics._model import Model
 from crmlytics.churn import _cox, _life_table, _outlook, _spells, _survival_features
+from crmlytics.errors import OptionError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,10 +217,15 @@ class SurvivalModel(Model):
         schema = {"customer": "id"} | PREDICTED
         there = ~spells.churned
         rows, tenure = spells.rows[there], spells.tenure[there]
-        if not len(rows):
+        if not spells.source.n_rows:
             empty: IntoDataFrameT = _result.empty(spells.source, schema)
             return empty
-        x = self._coding().read(spells.source, rows) - np.array(self.means)
+        means = np.array(self.means)
+        x = (
+            self._coding().read(spells.source, rows) - means
+            if len(rows)
+            else np.zeros((0, len(means)))
+        )
         reduced = _outlook.outlook(self._baseline(), x, tenure, horizon, z)
         keys = spells.source.keys("customer")
         table = pa.table({"customer": _result.ids(keys.take(keys.codes[rows])), **reduced})
@@ -331,7 +337,11 @@ def fit_survival(
     names = _survival_features.check(subscriptions, features, caller, argument, None)
     columns = {"customer_col": customer_col, "start_col": start_col, "end_col": end_col}
     for option, column in columns.items():
-        _checks.column(column, name=option, caller=caller)
+        if _checks.column(column, name=option, caller=caller) in names:
+            raise OptionError(
+                f"{caller}: features names {column!r}, which is {option} and tells who it is, or "
+                "the answer itself. Drop it from features."
+            )
     read = _survival_features.roles(names)
     spells = _spells.read(
         subscriptions, caller=caller, argument=argument, as_of=as_of,
