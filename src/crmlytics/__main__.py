@@ -19,13 +19,22 @@ COMMANDS = {
     "rfm": ("crmlytics.segmentation", "rfm"),
     "kpi": ("crmlytics.kpi", "kpi_table"),
     "clv": ("crmlytics.kpi", "clv"),
+    "churn": ("crmlytics.churn", "churn_risk"),
     "cross-sell": ("crmlytics.rules", "cross_sell"),
     "rules": ("crmlytics.rules", "mine_rules"),
 }
 _IDS = ("customer_col", "order_col", "product_col")
-_TABLES = ("cuts", "products", "segment_map")  # options that may name a file with a table
+_TABLES = (
+    "clv",
+    "customers",
+    "cuts",
+    "feedback",
+    "interactions",
+    "products",
+    "segment_map",
+)  # options that may name a file with a table
 _PRODUCTS = ("exclude", "in_stock", "antecedents_in", "consequents_in")
-_LISTS = ("by", *_PRODUCTS)  # written with commas
+_LISTS = ("by", "candidates", *_PRODUCTS)  # written with commas
 _NOT_HERE = ("collect",)  # options that make no sense for files
 _REPORT_TABLES = ("customers", "products", "interactions", "feedback", "campaigns")
 

@@ -76,7 +76,7 @@ def test_the_page_is_complete_in_itself(made):
         "cohorts",
         "segments",
         "value",
-        "offers",
+        "churn", "offers",
         "definitions",
     } <= page.anchors
     assert "<bdi>گزارش</bdi>" in text

@@ -74,6 +74,8 @@ def _plain(column: Any) -> Any:
         made = np.empty(len(column), dtype=object)
         made[:] = column.to_pylist()
         return made
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int64())
     return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
@@ -133,7 +135,8 @@ def backtest_churn(
         then the measures of :func:`evaluate_churn` with their intervals, ``trained_on_days`` (int,
         length of the outcome that the model learnt from; null for "btyd"), ``training_rows``
         (int), ``n_inactive`` (int, customers left out because they had long been silent),
-        ``chosen`` (bool, the candidate with the lowest log loss over all cutoffs). Where no
+        ``chosen`` (bool, the candidate with the lowest log loss over the cutoffs that all
+        share). Where no
         outcome of the full length was over before a cutoff, models learn from a shorter one: they
         can rank, and what concerns probabilities is null.
 
@@ -202,10 +205,7 @@ def roles(customer_col: str, date_col: str) -> dict[str, str]:
 
 def candidates_of(given: Any, caller: str) -> list[str]:
     """Check the names of candidates."""
-    listed = [given] if isinstance(given, str) else list(given)
-    for each in listed:
-        _checks.choice(each, CANDIDATES, name="candidates", caller=caller)
-    return list(dict.fromkeys(listed))
+    return _labels.words(given, CANDIDATES, name="candidates", caller=caller)
 
 
 def open_frame(
@@ -291,11 +291,18 @@ def _with_notes(found: pa.Table, notes: dict[Any, Any], horizon: int) -> pa.Tabl
 
 
 def best(found: pa.Table, days: Any) -> str | None:
-    """Return the model with the lowest mean log loss among those at the latest cutoff."""
+    """Return the model with the lowest mean log loss among those at the latest cutoff.
+
+    The mean is over the cutoffs at which all of them have one, as some are harder than others.
+    """
     loss = np.asarray(found["log_loss"].to_numpy(zero_copy_only=False), dtype=np.float64)
-    names = np.array(found["model"].to_pylist())
-    latest = names[(days == days.max()) & ~np.isnan(loss)]
-    scored = {name: float(np.nanmean(loss[names == name])) for name in latest.tolist()}
+    losses: dict[int, dict[str, float]] = {}
+    for day, name, value in zip(days.tolist(), found["model"].to_pylist(), loss, strict=True):
+        if np.isfinite(value):
+            losses.setdefault(day, {})[name] = float(value)
+    latest = losses.get(int(days.max()), {})
+    shared = [each for each in losses.values() if set(latest) <= set(each)]
+    scored = {name: float(np.mean([each[name] for each in shared])) for name in latest}
     return min(scored, key=lambda name: scored[name]) if scored else None
 
 
@@ -339,7 +346,7 @@ def fit_at(frame: Frame, name: str, cutoff: int, horizon: int) -> tuple[ChurnMod
             horizon, table.customer_name,
         )  # fmt: skip
         estimator = "logistic"
-    return _fit.fitted(table, estimator, calibrate=True, caller=caller, quiet=True), horizon
+    return _fit.fitted(table, estimator, calibrate=True, caller=caller, trusted=True), horizon
 
 
 def _frame_answer(source: Source, measured: pa.Table) -> Any:

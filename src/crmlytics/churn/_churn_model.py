@@ -283,14 +283,14 @@ class ChurnModel(Model):
         read = _design.read_features(source, list(self.features), "features")
         for name, levels in zip(self.features, self.levels, strict=True):
             if len(read[name]) and (read[name].dtype == object) is not bool(levels):
-                known = any(value is not None for value in read[name].tolist())
-                if levels or known:
+                if not _design.unknown(read[name]).all():
                     held = "text" if levels else "numbers"
                     raise ColumnError(
                         f"{caller}: column {name!r} of features held {held} when the model was "
                         "fitted. Make it as the table of the fit was made."
                     )
-                read[name] = np.full(len(read[name]), np.nan)
+                nothing: Any = [None] if levels else [np.nan]
+                read[name] = np.array(nothing * len(read[name]), object if levels else float)
         return source, read
 
     def _probabilities(self, read: dict[str, Any]) -> Floats:
@@ -374,12 +374,9 @@ class ChurnModel(Model):
 
 def _same_horizon(source: Source, horizon: int | None) -> None:
     """Refuse features that were made for another horizon."""
-    name = "horizon_days"
-    if name not in source.table.columns or horizon is None or not len(source.table):
-        return
-    found = {int(value) for value in source.table[name].to_list() if value is not None}
-    if found - {horizon}:
+    other = [each for each in _design.horizons(source) if each != horizon]
+    if horizon is not None and other:
         raise OptionError(
-            f"{source.caller}: features are for a horizon of {sorted(found)[0]} days, the model "
+            f"{source.caller}: features are for a horizon of {other[0]} days, the model "
             f"for {horizon}. Fit a model for the horizon you ask about."
         )

@@ -5,17 +5,15 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from crmlytics import _checks, _columns, _frame, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics._frame import Source
+from crmlytics.errors import ColumnError, DataError
 
-CONTACTS = {
-    "contacts_91": "int", "complaints": "int", "tickets": "int", "open_tickets": "int",
-    "response_days": "float",
-}  # fmt: skip
-FEEDBACK = {"n_feedback": "int", "mean_score": "float", "last_score": "float"}
 _WINDOW = 91
+_DAY = 86_400_000_000  # microseconds
 _IDENTIFIER = 0.95  # share of different values from which on a text column names its row
 _FEW = 20
 
@@ -26,6 +24,13 @@ def rows_of(source: Source, customers: nw.Series[Any]) -> Ints:
 
     index = pd.Index(customers.to_list())
     keys = source.keys("customer")
+    kinds = [_columns.family(each) for each in (source.column("customer"), customers)]
+    if source.n_rows and len(customers) and kinds[0] != kinds[1]:
+        raise ColumnError(
+            f"{source.caller}: ids in {source.names['customer']!r} are {kinds[0]}s in "
+            f"{source.argument} and {kinds[1]}s in transactions, so that no two are the same. "
+            "Convert one of them first."
+        )
     codes = np.unique(keys.codes)
     place = np.full(max(keys.size, 1), -1)
     place[codes] = index.get_indexer(pd.Index(keys.take(codes).to_list()))
@@ -43,42 +48,46 @@ def contacts(source: Source, customers: nw.Series[Any], complaint: str) -> Any:
         names = np.array([each == complaint for each in source.column("event").to_list()], bool)
         is_complaint = names[kept]
     moments = {
-        role: _moments(source, role)[kept] for role in ("opened", "answered", "resolved")
+        role: _micros(source.column(role))[kept] for role in ("opened", "answered", "resolved")
         if role in source.names
     }  # fmt: skip
-    opened = moments.get("opened", np.full(len(who), np.nan))
-    answered = moments.get("answered", np.full(len(who), np.nan))
-    resolved = moments.get("resolved", np.full(len(who), np.nan))
 
     def at(cutoff: int) -> dict[str, Any]:
         past = day <= cutoff
-        end = cutoff + 1.0  # moments are days and parts of them
+        end = float((cutoff + 1) * _DAY)
+        recent = past & (day > cutoff - _WINDOW)
+        made: dict[str, Any] = {"contacts_91": np.bincount(who[recent], minlength=n)}
+        if "event" in source.names:
+            made["complaints"] = np.bincount(who[past & is_complaint], minlength=n)
+        if "opened" not in moments:
+            return made
+        opened = moments["opened"]
         asked = past & (opened < end)
-        done = asked & (answered < end)
-        waited = np.bincount(who[done], (answered - opened)[done], n)
-        times = np.bincount(who[done], minlength=n)
-        still = asked & ~(resolved < end)
-        return {
-            "contacts_91": np.bincount(who[past & (day > cutoff - _WINDOW)], minlength=n),
-            "complaints": np.bincount(who[past & is_complaint], minlength=n),
-            "tickets": np.bincount(who[asked], minlength=n),
-            "open_tickets": np.bincount(who[still], minlength=n),
-            "response_days": _mean(waited, times),
-        }
+        made["tickets"] = np.bincount(who[asked], minlength=n)
+        if "resolved" in moments:
+            still = asked & ~(moments["resolved"] < end)
+            made["open_tickets"] = np.bincount(who[still], minlength=n)
+        if "answered" in moments:
+            done = asked & (moments["answered"] < end)
+            # whole microseconds, whose sum does not depend on the order of rows
+            waited = np.bincount(who[done], (moments["answered"] - opened)[done], n)
+            made["response_days"] = _mean(waited, np.bincount(who[done], minlength=n)) / _DAY
+        return made
 
     return at
 
 
-def _moments(source: Source, role: str) -> Floats:
-    """Return days and parts of days since 1970; NaN where unknown."""
-    series = source.column(role)
+def _micros(series: nw.Series[Any]) -> Floats:
+    """Return whole microseconds since 1970 by the column's own clock; NaN where unknown."""
     unknown = _columns.null_mask(series)
     values = series.to_arrow()
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
-    micros = values.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0)
-    days = np.asarray(micros.to_numpy(zero_copy_only=False), dtype=np.float64) / 86_400_000_000
-    return np.where(unknown, np.nan, days)
+    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+        values = pc.local_timestamp(values)
+    micros = values.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).fill_null(0)
+    found = np.asarray(micros.to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.where(unknown, np.nan, found)
 
 
 def _mean(total: Any, times: Any) -> Floats:
@@ -89,24 +98,25 @@ def _mean(total: Any, times: Any) -> Floats:
 def feedback(source: Source, customers: nw.Series[Any]) -> Any:
     """Return a function from a cutoff to the feedback of each customer up to it."""
     who, n = rows_of(source, customers), len(customers)
-    day, order = source.ticks("date").days(), None
+    day = source.ticks("date").days()
     kept = who >= 0
     who, day = who[kept], day[kept]
-    scores = {role: source.numbers(role)[kept] for role in ("score", "compound")
-              if role in source.names}  # fmt: skip
-    order = np.lexsort([*scores.values(), day, who])  # of one day the highest counts as last
-    who, day = who[order], day[order]
-    scores = {role: values[order] for role, values in scores.items()}
+    scores = {}
+    for role in ("score", "compound"):
+        if role in source.names:
+            values = source.numbers(role)[kept]
+            order = np.lexsort([values, day, who])  # of one day the highest counts as last
+            order = order[~np.isnan(values[order])]
+            scores[role] = (who[order], day[order], values[order])
 
     def at(cutoff: int) -> dict[str, Any]:
-        past = day <= cutoff
-        made: dict[str, Any] = {"n_feedback": np.bincount(who[past], minlength=n)}
-        for role, values in scores.items():
-            rows = past & ~np.isnan(values)
-            times = np.bincount(who[rows], minlength=n)
-            made[f"mean_{role}"] = _mean(np.bincount(who[rows], values[rows], n), times)
+        made: dict[str, Any] = {"n_feedback": np.bincount(who[day <= cutoff], minlength=n)}
+        for role, (whose, when, values) in scores.items():
+            rows = when <= cutoff
+            times = np.bincount(whose[rows], minlength=n)
+            made[f"mean_{role}"] = _mean(np.bincount(whose[rows], values[rows], n), times)
             latest = np.full(n, np.nan)
-            latest[who[rows]] = values[rows]  # the last of several writes stays
+            latest[whose[rows]] = values[rows]  # the last of several writes stays
             made[f"last_{role}"] = latest
         return made
 
@@ -134,14 +144,15 @@ def people(
     for name in source.table.columns:
         if name == customer_col:
             continue
-        if name in taken:
-            raise _taken(caller, name)
         series = source.table[name]
         family = _columns.family(series)
         if family == "text" and _names_rows(series):
             named.append(name)
             continue
-        made[name] = (family, series, row)
+        feature = f"{name}_days" if family in {"date", "aware date"} else name
+        if feature in taken or feature in made:
+            raise _taken(caller, name, feature)
+        made[feature] = (family, series, row)
     if named:
         _checks.warn(
             f"{caller}: left out of customers: {', '.join(named)} (nearly every value is another, "
@@ -156,18 +167,15 @@ def _names_rows(series: nw.Series[Any]) -> bool:
 
 
 def _repeated(caller: str, column: str) -> Exception:
-    from crmlytics.errors import DataError
-
     return DataError(
         f"{caller}: customers has several rows for one {column!r}. Keep one row for each customer."
     )
 
 
-def _taken(caller: str, name: str) -> Exception:
-    from crmlytics.errors import ColumnError
-
+def _taken(caller: str, name: str, feature: str) -> Exception:
+    made = "" if feature == name else f" becomes {feature!r}, which"
     return ColumnError(
-        f"{caller}: column {name!r} of customers has the name of a feature. Rename it first."
+        f"{caller}: column {name!r} of customers{made} has the name of a feature. Rename it first."
     )
 
 
@@ -182,18 +190,19 @@ def described(made: dict[str, Any], number: Ints, cutoff: Ints) -> dict[str, Any
             values[known] = _columns.numbers(series)[at[known]]
             columns[name] = _result.column(values)
         elif family in {"date", "aware date"}:
-            days = _moments_of(series)
+            days = np.floor(_micros(series) / _DAY)
             values = np.full(len(at), np.nan)
-            values[known] = cutoff[known] - np.floor(days[at[known]])
+            values[known] = cutoff[known] - days[at[known]]
             values[values < 0] = np.nan  # not known yet on the cutoff
-            columns[f"{name}_days"] = _result.column(values)
+            columns[name] = _result.column(values)
+        elif family == "flag":
+            flags = [None if lost else bool(v) for v, lost in
+                     zip(series.to_list(), _columns.null_mask(series), strict=True)]  # fmt: skip
+            picked = [flags[place] if place >= 0 else None for place in at.tolist()]
+            columns[name] = pa.array(picked, pa.bool_())
         else:
-            texts = np.array([None if v is None else str(v) for v in series.to_list()], object)
+            lost = _columns.null_mask(series)
+            texts = [None if lost[k] else str(v) for k, v in enumerate(series.to_list())]
             picked = [texts[place] if place >= 0 else None for place in at.tolist()]
             columns[name] = pa.array(picked, pa.string())
     return columns
-
-
-def _moments_of(series: nw.Series[Any]) -> Floats:
-    held = Source(None, "", "", "", {"opened": series.name}, series.to_frame())
-    return _moments(held, "opened")

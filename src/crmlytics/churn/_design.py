@@ -9,14 +9,18 @@ import numpy as np
 from crmlytics import _checks, _columns
 from crmlytics._columns import Floats, Ints
 from crmlytics._frame import Source
+from crmlytics.churn import _purchases
 from crmlytics.errors import ColumnError, DataError
 
 # Columns that say which row it is, and are no features.
 NOT_FEATURES = ("cutoff", "horizon_days")
+# Features of ours, which cannot name a customer, even where each has a number of its own.
+OWN = frozenset({*_purchases.SCHEMA, *_purchases.MONEY})
 _RARE = 0.01  # share of rows from which on a value of text has a column of its own
 _SKEWED = 1.0
 _LEAK = 0.995  # AUC of a single feature from which on it is the label under another name
 _MANY = 50
+_TWINS = 0.98  # correlation from which on two features are one
 
 
 @dataclass(frozen=True)
@@ -113,12 +117,28 @@ def read_features(source: Source, names: list[str], argument: str) -> dict[str, 
     return read
 
 
+def horizons(source: Source) -> list[int]:
+    """Return the lengths of the outcomes that the rows of a table are for, in order."""
+    if "horizon_days" not in source.table.columns:
+        return []
+    series = source.table["horizon_days"]
+    if not len(series) or series.is_null().all():
+        return []
+    if _columns.family(series) != "number":
+        raise ColumnError(
+            f"{source.caller}: column 'horizon_days' of {source.argument} holds "
+            f"{_columns.describe(series)}, not days. Hand over whole numbers."
+        )
+    values = _columns.numbers(series)
+    return sorted({int(value) for value in values[~np.isnan(values)]})
+
+
 def fit(read: dict[str, Any], caller: str, *, quiet: bool = False) -> Design:
     """Choose how each feature becomes columns; useless ones are left out and said."""
     kept: list[str] = []
     dropped: dict[str, list[str]] = {"all null": [], "the same everywhere": []}
     for name, values in read.items():
-        lost = _unknown(values)
+        lost = unknown(values)
         known = values[~lost]
         if not len(known):
             dropped["all null"].append(name)
@@ -126,17 +146,16 @@ def fit(read: dict[str, Any], caller: str, *, quiet: bool = False) -> Design:
             dropped["the same everywhere"].append(name)
         else:
             kept.append(name)
+    twins = _twins(_plain(read, kept), read)
+    dropped["nearly the same as another"] = [name for name in kept if name in twins]
+    kept = [name for name in kept if name not in twins]
     for why, names in dropped.items():
         if names and not quiet:
             _checks.warn(f"{caller}: left out of features: {', '.join(names)} ({why}).")
     if not kept:
         raise DataError(f"{caller}: features has no column that differs between rows.")
-    parts = [_one(read[name]) for name in kept]
-    plain = Design(
-        tuple(kept), tuple(part[0] for part in parts), tuple(part[1] for part in parts),
-        tuple(part[2] for part in parts), tuple(part[3] for part in parts), (0.0,), (1.0,),
-    )  # fmt: skip
-    filled = plain.matrix({name: read[name] for name in kept})
+    plain = _plain(read, kept)
+    filled = plain.matrix(read)
     spread = filled.std(axis=0)
     return Design(
         plain.features, plain.levels, plain.logged, plain.fill, plain.unknown,
@@ -144,7 +163,34 @@ def fit(read: dict[str, Any], caller: str, *, quiet: bool = False) -> Design:
     )  # fmt: skip
 
 
-def _unknown(values: Any) -> Any:
+def _plain(read: dict[str, Any], names: list[str]) -> Design:
+    """Return columns as they are, neither centred nor scaled."""
+    parts = [_one(read[name]) for name in names]
+    return Design(
+        tuple(names), tuple(part[0] for part in parts), tuple(part[1] for part in parts),
+        tuple(part[2] for part in parts), tuple(part[3] for part in parts), (0.0,), (1.0,),
+    )  # fmt: skip
+
+
+def _twins(plain: Design, read: dict[str, Any]) -> set[str]:
+    """Return numbers that move with an earlier one: they would share its effect by chance."""
+    whole = plain.matrix(read)
+    first = np.flatnonzero(np.append(True, np.diff(plain.owner) > 0)[: len(plain.owner)])
+    numbers = [k for k, levels in enumerate(plain.levels) if not levels]
+    if len(numbers) < 2 or len(whole) < 2:
+        return set()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        together = np.abs(np.corrcoef(whole[:, first[numbers]], rowvar=False))
+    found: list[int] = []
+    for place in range(len(numbers)):
+        earlier = [k for k in range(place) if k not in found]
+        if earlier and np.nanmax(together[place, earlier], initial=0.0) > _TWINS:
+            found.append(place)
+    return {plain.features[numbers[place]] for place in found}
+
+
+def unknown(values: Any) -> Any:
+    """Mark values that are not known."""
     if values.dtype == object:
         return np.array([value is None for value in values], dtype=bool)
     return np.isnan(values)
@@ -152,7 +198,7 @@ def _unknown(values: Any) -> Any:
 
 def _one(values: Any) -> tuple[tuple[str, ...], bool, float, bool]:
     """Return levels, whether logged, the median and whether unknown has a column."""
-    lost = _unknown(values)
+    lost = unknown(values)
     known = values[~lost]
     if values.dtype == object:
         names, times = np.unique(known.astype(str), return_counts=True)
@@ -171,10 +217,13 @@ def refuse_identifiers(read: dict[str, Any], owner: Ints, caller: str) -> None:
     if n_customers < _MANY:
         return
     for name, values in read.items():
-        known = ~_unknown(values)
-        if np.count_nonzero(known) < _MANY:
+        known = ~unknown(values)
+        if name in OWN or np.count_nonzero(known) < _MANY:
             continue
         different = len(set(values[known].tolist()))
+        pairs = len(set(zip(owner[known].tolist(), values[known].tolist(), strict=True)))
+        if pairs > n_customers:
+            continue  # it changes from row to row of a customer
         text = values.dtype == object
         whole = not text and bool((values[known] == np.floor(values[known])).all())
         every = different >= 0.95 * n_customers if text else different >= n_customers
@@ -189,20 +238,22 @@ def refuse_identifiers(read: dict[str, Any], owner: Ints, caller: str) -> None:
 def refuse_leaks(read: dict[str, Any], label: Ints, caller: str) -> None:
     """Refuse a single feature that is the label under another name."""
     for name, values in read.items():
+        lost = unknown(values)
         numbers = values
         if values.dtype == object:
             _, codes = np.unique([str(v) for v in values], return_inverse=True)
             share = np.bincount(codes, label) / np.bincount(codes)
             numbers = share[codes]
-            if len(share) > _MANY:
-                continue
-        known = ~np.isnan(numbers)
-        auc = _auc(numbers[known], label[known])
-        if auc is not None and max(auc, 1 - auc) > _LEAK:
+            if len(share) > min(_MANY, len(label) / 10):
+                continue  # so many values tell any label apart
+        # being unknown can tell as well, as a day of leaving that only those have who left
+        found = [_auc(numbers[~lost], label[~lost]), _auc(lost.astype(float), label)]
+        auc = max((max(each, 1 - each) for each in found if each is not None), default=0.5)
+        if auc > _LEAK:
             raise DataError(
                 f"{caller}: column {name!r} of features tells the label nearly by itself (AUC "
-                f"{max(auc, 1 - auc):.3f}): it was probably made from what happened after the "
-                "cutoff. Leave it out."
+                f"{auc:.3f}): it was probably made from what happened after the cutoff. Leave it "
+                "out."
             )
 
 

@@ -1,5 +1,6 @@
 """What turns features into probabilities: logistic regression, boosted trees, any classifier."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,9 @@ def logit(p: Floats) -> Floats:
 
 
 def expit(x: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-x)))
+    from scipy.special import expit as stable  # np.exp overflows far from 0
+
+    return np.asarray(stable(x))
 
 
 def logistic(X: Floats, y: Ints) -> tuple[float, Floats]:
@@ -91,8 +94,11 @@ def keep(classifier: Any) -> NDArray[np.uint8]:
     """Pack a classifier without pickle; empty where it holds types that are not trusted."""
     import skops.io
 
-    packed = skops.io.dumps(classifier)
-    unknown = set(skops.io.get_untrusted_types(data=packed)) - set(TRUSTED)
+    try:
+        packed = skops.io.dumps(classifier)
+        unknown = set(skops.io.get_untrusted_types(data=packed)) - set(TRUSTED)
+    except Exception:  # noqa: BLE001 - skops names no errors for what it cannot write
+        return np.zeros(0, dtype=np.uint8)
     return np.frombuffer(b"" if unknown else packed, dtype=np.uint8)
 
 
@@ -101,7 +107,8 @@ def restore(packed: NDArray[np.uint8]) -> Any:
     import skops.io
 
     try:
-        return skops.io.loads(packed.tobytes(), trusted=list(TRUSTED))
+        classifier = skops.io.loads(packed.tobytes(), trusted=list(TRUSTED))
+        _sound(classifier)
     except Exception as error:
         raise DataError(
             "predict: the trees of the model cannot be read: the file was damaged, or made by "
@@ -109,24 +116,71 @@ def restore(packed: NDArray[np.uint8]) -> Any:
         ) from error
 
 
+def _sound(classifier: Any) -> None:
+    """Refuse trees whose branches lead outside of them: reading those can end the process."""
+    for predictors in getattr(classifier, "_predictors", ()):
+        for each in predictors:
+            nodes, inner = each.nodes, each.nodes["is_leaf"] == 0
+            for side in ("left", "right"):
+                _inside(nodes[side][inner], len(nodes), np.flatnonzero(inner))
+            _inside(nodes["feature_idx"][inner], classifier.n_features_in_)
+    parts = [part for _, part in getattr(classifier, "steps", ())]
+    parts += list(np.ravel(getattr(classifier, "estimators_", ())))
+    for part in parts:
+        _sound(part)
+    tree = getattr(classifier, "tree_", None)
+    if tree is not None:
+        inner = tree.children_left != -1
+        for children in (tree.children_left, tree.children_right):
+            _inside(children[inner], tree.node_count, np.flatnonzero(inner))
+        _inside(tree.feature[inner], tree.n_features)
+
+
+def _inside(values: Any, below: int, above: Any = -1) -> None:
+    if not ((values < below) & (values.astype(np.int64) > above)).all():
+        raise DataError("predict: a branch leads nowhere.")
+
+
 def probabilities(classifier: Any, X: Floats) -> Floats:
     """Return the probability of class 1."""
     return np.asarray(classifier.predict_proba(X)[:, 1], dtype=np.float64)
 
 
+def in_order(contents: Sequence[Any], groups: Ints) -> tuple[Ints, Ints]:
+    """Return an order of rows by what they hold, and their customers numbered in that order.
+
+    Neither ids nor the order of rows play a part: customers go by a hash of all their rows, and
+    those with the same rows can stand for each other. The order is as good as random.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(dict(enumerate(contents)))
+    for name in table.columns:
+        if table[name].dtype.kind == "f":
+            table[name] += 0.0  # -0.0 has other bytes than 0.0
+    row = np.asarray(pd.util.hash_pandas_object(table, index=False), dtype=np.uint64)
+    if not len(row):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    _, place = np.unique(groups, return_inverse=True)
+    whose = np.zeros(int(place.max()) + 1, dtype=np.uint64)
+    np.add.at(whose, place, row)  # wraps, and so does not depend on the order either
+    order = np.lexsort([row, place, whose[place]])
+    number = np.append(0, np.cumsum(place[order][1:] != place[order][:-1]))
+    return order, np.asarray(number, dtype=np.int64)
+
+
 def folds(groups: Ints, n: int = _FOLDS) -> Ints:
-    """Return a fold for each row; all rows of a customer are in one."""
-    different, place = np.unique(groups, return_inverse=True)
-    fold = np.arange(len(different)) % n
-    np.random.default_rng(0).shuffle(fold)
-    return np.asarray(fold[place], dtype=np.int64)
+    """Return a fold for each row; all rows of a customer are in one.
+
+    Customers are numbered by :func:`in_order`, so that their numbers are as good as random.
+    """
+    return np.asarray(groups % n, dtype=np.int64)
 
 
 def held_out(make: Any, X: Floats, y: Ints, groups: Ints) -> tuple[Floats, Ints]:
     """Return probabilities of rows by models that did not see their customer, and the labels."""
-    if len(y) > _MOST:
-        rows = np.sort(np.random.default_rng(0).choice(len(y), _MOST, replace=False))
-        X, y, groups = X[rows], y[rows], groups[rows]
+    if len(y) > _MOST:  # the first customers are as good a sample as any
+        X, y, groups = X[:_MOST], y[:_MOST], groups[:_MOST]
     fold, found = folds(groups), np.full(len(y), np.nan)
     for each in range(_FOLDS):
         test = fold == each
@@ -138,16 +192,29 @@ def held_out(make: Any, X: Floats, y: Ints, groups: Ints) -> tuple[Floats, Ints]
 
 def calibration(p: Floats, y: Ints) -> tuple[float, float]:
     """Return slope and intercept of the logit that make probabilities true (Platt 1999)."""
-    x, slope, intercept = logit(p), 1.0, 0.0
-    for _ in range(50):
-        mu = expit(slope * x + intercept)
-        w = mu * (1 - mu) + 1e-12
-        gradient = np.array([((y - mu) * x).sum(), (y - mu).sum()])
-        curve = np.array([[(w * x * x).sum(), (w * x).sum()], [(w * x).sum(), w.sum()]])
-        step = np.linalg.lstsq(curve, gradient, rcond=None)[0]
-        slope, intercept = slope + float(step[0]), intercept + float(step[1])
+    if not 0 < y.sum() < len(y):
+        return 1.0, 0.0
+    X = np.column_stack([logit(p), np.ones(len(p))])
+    # Platt's targets: a little off 0 and 1, so that classes without overlap have an optimum
+    n1, n0 = int(y.sum()), int(len(y) - y.sum())
+    aim = np.where(y == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
+
+    def loss(at: Floats) -> float:
+        x = X @ at
+        return float((np.logaddexp(0, x) - aim * x).sum())
+
+    at = np.zeros(2)
+    for _ in range(100):
+        mu = expit(X @ at)
+        curve = (X * (mu * (1 - mu))[:, None]).T @ X
+        step = np.linalg.lstsq(curve, X.T @ (aim - mu), rcond=None)[0]
+        # a whole step can overshoot where probabilities lie near 0 and 1
+        while loss(at + step) > loss(at) and np.abs(step).max() > 1e-10:
+            step = step / 2
+        at = at + step
         if np.abs(step).max() < 1e-10:
             break
+    slope, intercept = float(at[0]), float(at[1])
     return (slope, intercept) if slope > 0 else (1.0, 0.0)
 
 

@@ -21,6 +21,10 @@ _OPTIONAL = {
     "amount_col": "amount", "product_col": "product_id", "channel_col": "channel",
     "discount_col": "discount",
 }  # fmt: skip
+_CONTACTS = {
+    "event_col": "event", "opened_col": "opened_at", "answered_col": "first_response_at",
+    "resolved_col": "resolved_at",
+}  # fmt: skip
 
 
 def churn_features(
@@ -75,7 +79,8 @@ def churn_features(
         Columns of the transactions; the features made of them are left out where a column of the
         usual name is not there. Lines with an amount below 0 are returns.
     event_col, opened_col, answered_col, resolved_col : str
-        Columns of the interactions, used where they are there.
+        Columns of the interactions; the features made of them are left out where a column of the
+        usual name is not there.
     score_col : str, default "score"
         Column of the feedback.
 
@@ -221,8 +226,7 @@ def _contacts(
     kept = {
         option: name
         for option, name in roles.items()
-        if option in {"customer_col", "date_col"}
-        or (name in opened.columns and option != "score_col")
+        if option != "score_col" and (name in opened.columns or name != _CONTACTS.get(option))
     }
     source = _frame.read(interactions, caller=caller, argument="interactions", roles=kept)
     return _context.contacts(source, found.customers, complaint)
@@ -260,6 +264,7 @@ def _answer(source: Source, table: pa.Table) -> Any:
     for name in table.column_names[2:]:
         held = table[name].type
         kinds[name] = (
-            "int" if pa.types.is_integer(held) else "text" if pa.types.is_string(held) else "float"
-        )
+            "int" if pa.types.is_integer(held) else "text" if pa.types.is_string(held)
+            else "bool" if pa.types.is_boolean(held) else "float"
+        )  # fmt: skip
     return _result.native(source, table, kinds, sort_by=("customer", "cutoff"))

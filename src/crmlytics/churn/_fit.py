@@ -1,5 +1,6 @@
 """Fit models of churn: chosen on customers held out, calibrated, refused where data would lie."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +82,8 @@ def fit_churn(
     Warns
     -----
     CrmlyticsWarning
-        If features without any difference are left out, or the classifier weights classes, which
+        If features are left out because they are the same everywhere, all null, or nearly the same
+        as an earlier one (correlation above .98); or the classifier weights classes, which
         makes its probabilities wrong.
 
     See Also
@@ -136,6 +138,14 @@ def fit_churn(
     return fitted(table, estimator, calibrate=calibrate, caller=caller)
 
 
+def in_order(table: Table) -> Table:
+    """Return the rows in an order of their own, so that a fit depends on no other and on no ids."""
+    contents = [*table.read.values(), table.label]
+    contents += [] if table.cutoff is None else [table.cutoff]
+    order, owner = _estimators.in_order(contents, table.owner)
+    return replace(table.rows(order), owner=owner)
+
+
 def _named(estimator: Any, caller: str) -> str:
     """Return the name of what is to be fitted; warn of weights that break probabilities."""
     if isinstance(estimator, str):
@@ -157,9 +167,9 @@ def _named(estimator: Any, caller: str) -> str:
 
 
 def fitted(
-    table: Table, estimator: Any, *, calibrate: bool, caller: str, quiet: bool = False
+    table: Table, estimator: Any, *, calibrate: bool, caller: str, trusted: bool = False
 ) -> ChurnModel:
-    """Fit what was asked for to a table that was read."""
+    """Fit what was asked for to a table that was read, or made by us and so trusted."""
     for value, what in ((1, "left"), (0, "stayed")):
         count = int(np.count_nonzero(table.label == value))
         if count < _FEWEST:
@@ -167,9 +177,11 @@ def fitted(
                 f"{caller}: needs at least {_FEWEST} rows of customers who {what}; got {count}. "
                 "Take more cutoffs, or a longer history."
             )
+    table = in_order(table)
     _design.refuse_identifiers(table.read, table.owner, caller)
-    _design.refuse_leaks(table.read, table.label, caller)
-    design = _design.fit(table.read, caller, quiet=quiet)
+    doubted = {n: v for n, v in table.read.items() if not (trusted and n in _design.OWN)}
+    _design.refuse_leaks(doubted, table.label, caller)
+    design = _design.fit(table.read, caller, quiet=trusted)
     name, tried = _chosen(table, design, estimator)
     X = design.raw(table.read)
     if name == "logistic":
@@ -195,8 +207,9 @@ def _clone(estimator: Any) -> Any:
 
     copied = clone(estimator)
     tags = getattr(copied, "__sklearn_tags__", None)
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     reads_unknown = tags is not None and tags().input_tags.allow_nan
-    return copied if reads_unknown else make_pipeline(SimpleImputer(strategy="median"), copied)
+    return copied if reads_unknown else make_pipeline(imputer, copied)
 
 
 def _maker(estimator: Any) -> Any:
@@ -309,6 +322,7 @@ def btyd_of(table: Table, horizon: int, caller: str) -> ChurnModel:
 
     from crmlytics.btyd import fit_pareto_nbd
 
+    table = in_order(table)
     numbers = {name: np.asarray(table.read[name], dtype=np.float64) for name in _drivers.BTYD}
     with _checks.speaking_as(caller):
         purchases = fit_pareto_nbd(pd.DataFrame(numbers))

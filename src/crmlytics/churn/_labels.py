@@ -1,6 +1,6 @@
 """Who bought nothing in a window after a day: labels that cannot see their own future."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +141,16 @@ def days_of(cutoffs: Any, caller: str) -> list[int]:
     if not given:
         raise OptionError(f"{caller}: cutoffs must name at least one day; got none.")
     return sorted({_checks.day(each, name="cutoffs", caller=caller) for each in given})
+
+
+def words(given: Any, allowed: Sequence[str], *, name: str, caller: str) -> list[str]:
+    """Return words of a fixed list, given as one or several, each once."""
+    listed = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else list(given)
+    if not listed:
+        raise OptionError(f"{caller}: {name} must name at least one; got none.")
+    for each in listed:
+        _checks.choice(each, allowed, name=name, caller=caller)
+    return list(dict.fromkeys(listed))
 
 
 def refuse(source: Source, asked: list[int], last: int, horizon: int, gap: int) -> None:

@@ -79,7 +79,8 @@ def churn_risk(
         One row a customer, sorted: the id, ``churn_probability`` (float, of no purchase in the
         horizon), ``decile`` (int, 1 is the tenth most at risk), ``value_at_risk`` (float, in the
         unit of `clv`; without it the probability times what the customer would spend in the
-        horizon at the pace so far; null where that is not known), ``driver_1`` to ``driver_3``
+        horizon at the pace so far, measured over a horizon at least; null where that is not
+        known), ``driver_1`` to ``driver_3``
         (str, what moves the probability most), ``effect_1`` to ``effect_3`` (float, by how much on
         the logit scale), ``model`` (str, the one chosen).
 
@@ -169,7 +170,7 @@ def _worth(frame: Frame, now: Any, clv: Any, caller: str) -> Floats:
         spent = now.read.get("monetary")
         if spent is None:
             return np.full(len(now.owner), np.nan)
-        return np.asarray(spent / np.maximum(now.read["T"], 1) * frame.horizon)
+        return np.asarray(spent / np.maximum(now.read["T"], frame.horizon) * frame.horizon)
     column = frame.source.names["customer"]
     source = _frame.read(
         clv, caller=caller, argument="clv", roles={"customer_col": column, "clv": "clv"},

@@ -77,9 +77,7 @@ def labels(source: _frame.Source, column: str) -> Ints:
 
 def horizon_of(source: _frame.Source, given: int | None) -> int | None:
     """Return the horizon of a table, from its column or the option."""
-    if "horizon_days" not in source.table.columns:
-        return given
-    found = sorted({int(v) for v in source.table["horizon_days"].to_list() if v is not None})
+    found = _design.horizons(source)
     if len(found) > 1 or (found and given is not None and found != [given]):
         raise OptionError(
             f"{source.caller}: the rows of features are for horizons of {found} days"

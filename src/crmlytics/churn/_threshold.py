@@ -100,9 +100,7 @@ def inactivity_threshold(
     2  error_rate          303.00                  0.10   0.09   0.11        1810
     """
     caller = "inactivity_threshold"
-    listed = [methods] if isinstance(methods, str) else list(methods)
-    for each in listed:
-        _checks.choice(each, METHODS, name="methods", caller=caller)
+    listed = _labels.words(methods, METHODS, name="methods", caller=caller)
     level = _checks.confidence(confidence, caller)
     share = _checks.number(percentile, name="percentile", caller=caller, low=0.0, high=1.0)
     wrong = _checks.number(error_rate, name="error_rate", caller=caller, low=0.0, high=1.0)
@@ -113,7 +111,7 @@ def inactivity_threshold(
     last = _frame.as_of(source, as_of)
     length, ended, owner = _silences(_panel.purchase_days(source), last)
     rows: list[dict[str, Any]] = []
-    for method in dict.fromkeys(listed):
+    for method in listed:
         if method == "personal":
             threshold, later, n = _personal(length, ended, owner)
         else:

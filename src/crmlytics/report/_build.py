@@ -14,6 +14,7 @@ from crmlytics import _checks, _columns
 from crmlytics._version import __version__
 from crmlytics.errors import DataError
 from crmlytics.report import (
+    _churn,
     _clv,
     _definitions,
     _inputs,
@@ -35,6 +36,7 @@ SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section], ...] = (
     _kpi.cohorts,
     _segmentation.section,
     _clv.section,
+    _churn.section,
     _rules.section,
     _definitions.section,
 )
@@ -103,7 +105,8 @@ def build_report(
         ``monetary``, ``first_date``, ``last_date``, ``r_score``, ``f_score``, ``m_score``,
         ``rfm_code``, ``rfm_score``, ``segment``, ``reason``; ``p_alive``, ``expected_purchases``,
         ``expected_spend``, ``clv``, ``clv_lower``, ``clv_upper``, ``clv_flag`` for the 365 days
-        after `as_of`, where the data allow it; ``buy_again_1`` to ``buy_again_3``, ``offer_1`` to
+        after `as_of`, where the data allow it; ``churn_probability``, ``value_at_risk``,
+        ``churn_driver``; ``buy_again_1`` to ``buy_again_3``, ``offer_1`` to
         ``offer_3``, ``offer_because``, where products are known; then columns of `customers`),
         ``actions`` (``actions.csv``: the id, ``action``, ``segment``, ``monetary``, ``reason``;
         at most 100 good customers gone quiet, by money).
