@@ -27,11 +27,12 @@ BENCHES = {
     "bench_segmentation": "Segmentation",
     "bench_kpi": "KPI",
     "bench_btyd": "Value",
+    "bench_churn": "Churn",
     "bench_rules": "Rules",
 }
 LIBRARIES = (
     "crmlytics", "numpy", "scipy", "pandas", "pyarrow", "narwhals", "polars", "duckdb", "lifetimes",
-    "mlxtend", "numba", "pyfim",
+    "mlxtend", "numba", "pyfim", "empulse",
 )  # fmt: skip
 # module: the most CPU seconds that importing it may take; None: stated only
 IMPORTS = {
@@ -39,6 +40,7 @@ IMPORTS = {
     "crmlytics.segmentation": None,
     "crmlytics.kpi": None,
     "crmlytics.btyd": None,
+    "crmlytics.churn": None,
     "crmlytics.rules": None,
     "pandas": None,
 }

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from crmlytics import _checks, _columns, _frame, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics._frame import Source
+from crmlytics.churn import _panel
 from crmlytics.errors import ColumnError, DataError
 
 _WINDOW = 91
@@ -45,7 +46,9 @@ def contacts(source: Source, customers: nw.Series[Any], complaint: str) -> Any:
     who, day = who[kept], day[kept]
     is_complaint = np.zeros(len(who), dtype=bool)
     if "event" in source.names:
-        names = np.array([each == complaint for each in source.column("event").to_list()], bool)
+        names = np.array(
+            [each == complaint for each in _panel.listed(source.column("event"))], bool
+        )
         is_complaint = names[kept]
     moments = {
         role: _micros(source.column(role))[kept] for role in ("opened", "answered", "resolved")
@@ -196,13 +199,11 @@ def described(made: dict[str, Any], number: Ints, cutoff: Ints) -> dict[str, Any
             values[values < 0] = np.nan  # not known yet on the cutoff
             columns[name] = _result.column(values)
         elif family == "flag":
-            flags = [None if lost else bool(v) for v, lost in
-                     zip(series.to_list(), _columns.null_mask(series), strict=True)]  # fmt: skip
+            flags = [None if v is None else bool(v) for v in _panel.listed(series)]
             picked = [flags[place] if place >= 0 else None for place in at.tolist()]
             columns[name] = pa.array(picked, pa.bool_())
         else:
-            lost = _columns.null_mask(series)
-            texts = [None if lost[k] else str(v) for k, v in enumerate(series.to_list())]
+            texts = [None if v is None else str(v) for v in _panel.listed(series)]
             picked = [texts[place] if place >= 0 else None for place in at.tolist()]
             columns[name] = pa.array(picked, pa.string())
     return columns

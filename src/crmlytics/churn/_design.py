@@ -9,7 +9,7 @@ import numpy as np
 from crmlytics import _checks, _columns
 from crmlytics._columns import Floats, Ints
 from crmlytics._frame import Source
-from crmlytics.churn import _purchases
+from crmlytics.churn import _panel, _purchases
 from crmlytics.errors import ColumnError, DataError
 
 # Columns that say which row it is, and are no features.
@@ -104,10 +104,11 @@ def read_features(source: Source, names: list[str], argument: str) -> dict[str, 
                 )
             read[name] = values
         elif family == "flag":
-            listed = series.to_list()
-            read[name] = np.array([np.nan if v is None else float(v) for v in listed])
+            flags = [np.nan if v is None else float(v) for v in _panel.listed(series)]
+            read[name] = np.array(flags, dtype=np.float64)
         elif family == "text" or series.is_null().all():
-            read[name] = np.array([None if v is None else str(v) for v in series.to_list()], object)
+            texts = [None if v is None else str(v) for v in _panel.listed(series)]
+            read[name] = np.array(texts, dtype=object)
         else:
             raise ColumnError(
                 f"{source.caller}: column {name!r} of {argument} holds "

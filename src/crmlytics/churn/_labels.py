@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
-from crmlytics import _checks, _frame, _lazy, _periods, _result, _transactions
+from crmlytics import _checks, _codes, _frame, _lazy, _periods, _result, _transactions
 from crmlytics._frame import Source
 from crmlytics.churn import _panel
 from crmlytics.errors import OptionError
@@ -171,21 +171,44 @@ def refuse(source: Source, asked: list[int], last: int, horizon: int, gap: int) 
 
 
 def _eagerly(source: Source, asked: list[int], horizon: int, gap: int, active: int | None) -> Any:
-    found = _panel.purchase_days(source)
+    """Mark in which stretches between the days that matter each customer bought."""
+    keys, negative = source.keys("customer"), _codes.returns(source)
+    bought = None if negative is None else ~negative
+    codes = _codes.pick(keys.codes, bought)
+    days = _codes.pick(source.ticks("date").days(), bought)
+    edges = {day for cutoff in asked for day in (cutoff, cutoff + gap, cutoff + gap + horizon)}
+    edges |= set() if active is None else {cutoff - active for cutoff in asked}
+    ordered = sorted(edges)
+    width = len(ordered) + 1
+    there = np.zeros(keys.size * width, dtype=bool)
+    there[np.multiply(codes, width, dtype=np.int64) + _stretches(days, ordered)] = True
+    grid = there.reshape(keys.size, width)
+    order = keys.sort(np.flatnonzero(grid.any(axis=1)))
+    grid = grid[order]
+    place = {day: at + 1 for at, day in enumerate(ordered)}
     parts = []
     for cutoff in asked:
-        _, rows = standing(found, cutoff, active)
-        start, stop = found.upto(cutoff + gap), found.upto(cutoff + gap + horizon)
-        parts.append((rows, (stop == start)[rows]))
+        first = 0 if active is None else place[cutoff - active]
+        known = np.flatnonzero(grid[:, first : place[cutoff]].any(axis=1))
+        window = grid[known, place[cutoff + gap] : place[cutoff + gap + horizon]]
+        parts.append((known, ~window.any(axis=1)))
     rows = np.concatenate([part[0] for part in parts])
     return pa.table(
         {
-            "customer": _result.ids(found.customers).take(pa.array(rows)),
+            "customer": _result.ids(keys.take(order)).take(pa.array(rows)),
             "cutoff": _periods.timestamps(np.repeat(asked, [len(part[0]) for part in parts])),
             "churned": np.concatenate([part[1] for part in parts]).astype(np.int64),
             "horizon_days": np.full(len(rows), horizon),
         }
     )
+
+
+def _stretches(days: Any, edges: list[int]) -> Any:
+    """Return how many edges lie before each day; there are few days, and each is looked up once."""
+    if not len(days):
+        return np.zeros(0, dtype=np.int64)
+    low = int(days.min())
+    return np.searchsorted(edges, np.arange(low, int(days.max()) + 1))[days - low]
 
 
 def standing(found: _panel.Days, cutoff: int, active: int | None) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from crmlytics import _periods, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics._frame import Source
-from crmlytics.churn import _labels, _panel
+from crmlytics.churn import _labels
 from crmlytics.churn._panel import Days
 
 WINDOWS = (28, 91, 182)
@@ -42,12 +42,20 @@ def schema(source: Source) -> dict[str, str]:
 
 def features(found: Days, asked: list[int], active: int | None) -> dict[str, Any]:
     """Return columns of customers (as numbers), cutoffs (as days) and features."""
-    gap = np.diff(found.day, prepend=0).astype(np.float64)
-    parts = [_at(found, gap, cutoff, active) for cutoff in asked]
+    n = found.n_customers
+    edges = [cutoff - window for cutoff in asked for window in (0, *WINDOWS)]
+    found.look_up(edges + ([] if active is None else [cutoff - active for cutoff in asked]))
+    counts = {f"n_{role}s": seen.counted(asked, n) for role, seen in found.firsts.items()}
+    if found.returns is not None:
+        counts["returns"] = found.returns.counted(asked, n)
+    parts = []
+    for place, cutoff in enumerate(asked):
+        seen = {name: values[place] for name, values in counts.items()}
+        parts.append(_at(found, cutoff, active, seen))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _at(found: Days, gap: Floats, cutoff: int, active: int | None) -> dict[str, Any]:
+def _at(found: Days, cutoff: int, active: int | None, seen: dict[str, Ints]) -> dict[str, Any]:
     """Return the features of those who had bought by a cutoff."""
     ends, rows = _labels.standing(found, cutoff, active)
     start, end = found.starts[:-1][rows], ends[rows]
@@ -60,15 +68,13 @@ def _at(found: Days, gap: Floats, cutoff: int, active: int | None) -> dict[str, 
         "recency_days": cutoff - last,
         **{f"count_{window}": counts[window] for window in WINDOWS},
         "trend": 2 * counts[91] - counts[182],
-        "lines": _panel.sums(found.lines, start, end),
+        "lines": found.lines_before[end] - found.lines_before[start],
     }  # fmt: skip
-    columns |= _gaps(gap, start + 1, end, cutoff - last)
+    columns |= _gaps(found, start + 1, end, cutoff - last)
     if found.returns is not None:
-        columns |= _money(found.amount, start, end, begins)
-        columns["returns"] = found.returns.counted(cutoff, found.n_customers)[rows]
+        columns |= _money(found, start, end, begins)
         columns["returned_amount"] = found.returns.added(cutoff, found.n_customers)[rows]
-    for role, seen in found.firsts.items():
-        columns[f"n_{role}s"] = seen.counted(cutoff, found.n_customers)[rows]
+    columns |= {name: values[rows] for name, values in seen.items()}
     if found.discount is not None:
         columns["discount"] = found.discount.added(cutoff, found.n_customers)[rows]
         if found.returns is not None:
@@ -78,34 +84,34 @@ def _at(found: Days, gap: Floats, cutoff: int, active: int | None) -> dict[str, 
     return columns
 
 
-def _gaps(gap: Floats, start: Ints, end: Ints, silent: Ints) -> dict[str, Floats]:
+def _gaps(found: Days, start: Ints, end: Ints, silent: Ints) -> dict[str, Floats]:
     """Return what the days between purchases were like; `start` is the second purchase day."""
-    n = end - start
-    total, squares = _panel.sums(gap, start, end), _panel.sums(gap * gap, start, end)
+    n, gaps = end - start, found.gaps
+    total, squares = gaps.over(start, end), gaps.squares(start, end)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(n > 0, total / n, np.nan)
         spread = np.sqrt(np.maximum(squares - total * total / n, 0) / (n - 1))
         rhythm = silent / mean
     return {
         "gap_mean": mean,
-        "gap_max": _panel.largest(gap, start, end),
-        "gap_last": np.where(n > 0, gap[end - 1] if len(gap) else np.nan, np.nan),
+        "gap_max": gaps.largest(start, end),
+        "gap_last": np.where(n > 0, gaps.over(end - 1, end), np.nan),
         "gap_sd": np.where(n > 1, spread, np.nan),
         "rhythm": rhythm,
     }
 
 
-def _money(amount: Floats, start: Ints, end: Ints, begins: dict[int, Ints]) -> dict[str, Floats]:
+def _money(found: Days, start: Ints, end: Ints, begins: dict[int, Ints]) -> dict[str, Floats]:
     """Return sums of money over windows; NaN where an amount in them is unknown."""
-    total = _panel.sums(amount, start, end)
-    most = _panel.largest(amount, start, end)
+    money = found.money
+    total = money.over(start, end)
     return {
         "monetary": total,
         "mean_amount": total / (end - start),
-        "max_amount": np.where(np.isnan(total), np.nan, most),
-        "last_amount": amount[end - 1] if len(amount) else total,
-        "amount_91": _panel.sums(amount, np.maximum(begins[91], start), end),
-        "amount_182": _panel.sums(amount, np.maximum(begins[182], start), end),
+        "max_amount": money.largest(start, end),
+        "last_amount": money.over(end - 1, end),
+        "amount_91": money.over(np.maximum(begins[91], start), end),
+        "amount_182": money.over(np.maximum(begins[182], start), end),
     }
 
 
