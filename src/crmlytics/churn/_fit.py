@@ -191,7 +191,7 @@ def fitted(
     if calibrate:
         p, y = _estimators.held_out(_maker(estimator), X, table.label, table.owner)
         slope, intercept = _estimators.calibration(p, y)
-    classifier.fit(X, table.label)
+    _estimators.learn(classifier, X, table.label)
     model = _made(
         table, design, estimator=name, calibration_slope=slope, calibration_intercept=intercept,
         packed=_estimators.keep(classifier), references=_references(classifier, X), tried=tried,
@@ -217,7 +217,7 @@ def _maker(estimator: Any) -> Any:
 
     def make(X: Floats, y: Ints) -> Any:
         made = _estimators.boosting() if isinstance(estimator, str) else _clone(estimator)
-        made.fit(X, y)
+        _estimators.learn(made, X, y)
         return lambda rows: _estimators.probabilities(made, rows)
 
     return make
