@@ -46,9 +46,19 @@ _KINDS = {
 _JSON, _ARRAYS = "model.json", "arrays.npz"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
     """A fitted model, kept with `save` and read again with ``crmlytics.load_model``."""
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all values, arrays too; models without arrays have a comparison of their own."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(
+            _equal(getattr(self, each.name), getattr(other, each.name)) for each in fields(self)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def summary(self) -> "pd.DataFrame":
         """Return the parameters as a table."""
@@ -86,6 +96,12 @@ class Model:
                 f"save: cannot write to {str(place)!r} ({error.strerror}). "
                 "Choose a folder that can be written."
             ) from error
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    return bool(one == other)
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:

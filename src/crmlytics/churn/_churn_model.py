@@ -1,7 +1,7 @@
 """The fitted model of churn: probabilities, deciles, and what drives them."""
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,19 +69,6 @@ class ChurnModel(Model):
     purchases: Model | None  # of "btyd"
     tried_estimator: tuple[str, ...]
     tried_log_loss: tuple[float, ...]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ChurnModel):
-            return NotImplemented
-        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return all(
-            np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-            if isinstance(a, np.ndarray)
-            else a == b
-            for a, b in pairs
-        )
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return (

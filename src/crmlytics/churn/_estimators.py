@@ -13,6 +13,7 @@ from crmlytics.errors import DataError
 
 # Types that a kept classifier may hold; never read from the file itself.
 TRUSTED = (
+    "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
@@ -117,6 +118,7 @@ def restore(packed: NDArray[np.uint8]) -> Any:
             "predict: the trees of the model cannot be read: the file was damaged, or made by "
             "another version of scikit-learn. Fit the model again."
         ) from error
+    return classifier
 
 
 def _sound(classifier: Any) -> None:
@@ -169,7 +171,7 @@ def one_thread(n: int) -> Iterator[None]:
 @cache
 def _threads() -> Any:
     import sklearn.ensemble  # noqa: F401 - brings the threads that are to be limited
-    from threadpoolctl import ThreadpoolController
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
     return ThreadpoolController()
 

@@ -1,7 +1,7 @@
 """Cox's proportional hazards: how the risk to leave depends on features and on tenure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -72,14 +72,6 @@ class SurvivalModel(Model):
     hazard: Floats  # of the baseline up to each, at the means of the features
     hazard_variance: Floats
     drift: Floats  # minus the derivative of the hazard by the coefficients
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SurvivalModel):
-            return NotImplemented
-        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return (

@@ -1,7 +1,7 @@
 """The fitted model of suggestions: what it knows of customers, and what it offers them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
@@ -70,14 +70,6 @@ class SuggestionModel(Model):
     tried_method: tuple[str, ...]
     tried_hit_rate: tuple[float, ...]
     tried_map: tuple[float, ...]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SuggestionModel):
-            return NotImplemented
-        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return (
