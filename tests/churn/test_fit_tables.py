@@ -388,3 +388,9 @@ def test_damaged_trees_are_one_sentence():
     for model in broken:
         with pytest.raises(DataError, match=r"^predict: the trees of the model cannot be read"):
             model.predict(table)
+
+
+def test_models_of_numbers_alone_are_kept_as_text(tmp_path):
+    model = fit_churn(shop(), estimator="logistic")
+    model.save(tmp_path / "model.json")  # no zip, which cannot be read as text
+    assert '"ChurnModel"' in (tmp_path / "model.json").read_text(encoding="utf-8")

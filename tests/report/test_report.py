@@ -76,7 +76,8 @@ def test_the_page_is_complete_in_itself(made):
         "cohorts",
         "segments",
         "value",
-        "churn", "offers",
+        "churn",
+        "offers",
         "definitions",
     } <= page.anchors
     assert "<bdi>گزارش</bdi>" in text

@@ -64,8 +64,8 @@ class ChurnModel(Model):
     p_values: tuple[float | None, ...]
     calibration_slope: float
     calibration_intercept: float
-    packed: NDArray[np.uint8]  # trees
-    references: NDArray[np.float64]  # rows that features are replaced from
+    packed: NDArray[np.uint8] | None  # trees
+    references: tuple[tuple[float | None, ...], ...]  # rows that features are replaced from
     purchases: Model | None  # of "btyd"
     tried_estimator: tuple[str, ...]
     tried_log_loss: tuple[float, ...]
@@ -98,7 +98,9 @@ class ChurnModel(Model):
             If the file cannot be written, or the classifier is of a class that cannot be kept
             without pickle.
         """
-        if self.estimator not in {"logistic", "btyd"} and not len(self.packed):
+        if self.estimator not in {"logistic", "btyd"} and (
+            self.packed is None or not len(self.packed)
+        ):
             raise DataError(
                 f"save: a {self.estimator} holds parts that cannot be kept safely. Keep the "
                 "features and fit it again, or use estimator='logistic' or 'boosting'."
@@ -299,7 +301,8 @@ class ChurnModel(Model):
     def _classifier(self) -> Any:
         live = self.__dict__.get("_live")
         if live is None:
-            live = _estimators.restore(self.packed)
+            packed = np.zeros(0, dtype=np.uint8) if self.packed is None else self.packed
+            live = _estimators.restore(packed)
             object.__setattr__(self, "_live", live)  # read once; the model is what was fitted
         return live
 
@@ -329,7 +332,7 @@ class ChurnModel(Model):
         effects = np.zeros((len(raw), len(self.features)))
         for feature in range(len(self.features)):
             columns = owner == feature
-            for row in self.references:
+            for row in np.array(self.references, dtype=np.float64):
                 changed = raw.copy()
                 changed[:, columns] = row[columns]
                 effects[:, feature] += before - _estimators.logit(self._of_raw(changed))

@@ -194,7 +194,8 @@ def fitted(
     _estimators.learn(classifier, X, table.label)
     model = _made(
         table, design, estimator=name, calibration_slope=slope, calibration_intercept=intercept,
-        packed=_estimators.keep(classifier), references=_references(classifier, X), tried=tried,
+        packed=None if trusted else _estimators.keep(classifier),
+        references=_rows(_references(classifier, X)), tried=tried,
     )  # fmt: skip
     object.__setattr__(model, "_live", classifier)
     return model
@@ -283,6 +284,10 @@ def _references(classifier: Any, X: Floats) -> Floats:
     return X[order[places]]
 
 
+def _rows(values: Floats) -> tuple[tuple[float | None, ...], ...]:
+    return tuple(_or_none(row) for row in values)
+
+
 def _made(table: Table, design: Design, *, tried: dict[str, float], **own: Any) -> ChurnModel:
     """Return a model with what all have in common."""
     values: dict[str, Any] = {
@@ -293,7 +298,7 @@ def _made(table: Table, design: Design, *, tried: dict[str, float], **own: Any) 
         "unknown": design.unknown, "centre": design.centre, "scale": design.scale,
         "intercept": 0.0, "coefficients": (), "log_odds": (), "errors": (), "p_values": (),
         "calibration_slope": 1.0, "calibration_intercept": 0.0,
-        "packed": np.zeros(0, dtype=np.uint8), "references": np.zeros((0, 0)), "purchases": None,
+        "packed": None, "references": (), "purchases": None,
         "tried_estimator": tuple(tried), "tried_log_loss": tuple(tried.values()),
     }  # fmt: skip
     return ChurnModel(**(values | own))
@@ -336,6 +341,7 @@ def btyd_of(table: Table, horizon: int, caller: str) -> ChurnModel:
     kept = Table(numbers, table.label, table.owner, table.cutoff, horizon, table.customer_name)
     return _made(
         kept, design, estimator="btyd", base_rate=float(p.mean()),
-        references=np.column_stack([numbers[name][rows] for name in names]), purchases=purchases,
+        references=_rows(np.column_stack([numbers[name][rows] for name in names])),
+        purchases=purchases,
         tried={},
     )  # fmt: skip
