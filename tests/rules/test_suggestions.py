@@ -126,7 +126,12 @@ def check_reason(row, oracle, held, who, method):
     if pd.isna(by):
         assert most < 1e-12
         n = oracle.recent[product]
-        assert row["because"] == f"popular: in {n} baskets of the last 30 days"
+        by = "bought by" if oracle.of == "customers" else "in"
+        assert row["because"] == (
+            f"popular: in {n} baskets of the last 30 days"
+            if n
+            else f"popular: {by} {oracle.n(product)} {oracle.of} in all"
+        )
         return
     assert by in held
     assert weight(by, product) == pytest.approx(most, rel=1e-9)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmlytics import _checks, _frame, _periods, _result
+from crmlytics import _checks, _frame, _periods, _progress, _result
 from crmlytics._columns import Floats
 from crmlytics._frame import Source
 from crmlytics.churn import _features, _fit, _labels, _panel
@@ -244,25 +244,25 @@ def measure(frame: Frame, n: int, asked: list[str], level: float) -> pa.Table:
 
     parts: list[pa.Table] = []
     notes: dict[tuple[int, str], tuple[int | None, int, int]] = {}
-    for cutoff in cutoffs(frame, n):
-        test = frame.table([cutoff], frame.horizon)
-        every = int(np.count_nonzero(frame.found.upto(cutoff) > frame.found.starts[:-1]))
-        for name in asked:
-            tried = _tried(frame, name, cutoff, test)
-            if tried is None:
-                continue
-            p, trained_on, rows = tried
-            notes[cutoff, name] = (trained_on, rows, every - len(p))
-            parts.append(
-                pa.table(
-                    {
-                        "cutoff": _periods.timestamps(np.full(len(p), cutoff)),
-                        "model": pa.array([name] * len(p), pa.string()),
-                        "churned": test.label,
-                        "churn_probability": p,
-                    }
-                )
-            )
+    tested = cutoffs(frame, n)
+    with _progress.bar(len(tested) * len(asked), frame.source.caller, "fits") as tell:
+        for cutoff in tested:
+            test = frame.table([cutoff], frame.horizon)
+            every = int(np.count_nonzero(frame.found.upto(cutoff) > frame.found.starts[:-1]))
+            for name in asked:
+                tried = _tried(frame, name, cutoff, test)
+                tell(1)
+                if tried is None:
+                    continue
+                p, trained_on, rows = tried
+                notes[cutoff, name] = (trained_on, rows, every - len(p))
+                columns = {
+                    "cutoff": _periods.timestamps(np.full(len(p), cutoff)),
+                    "model": pa.array([name] * len(p), pa.string()),
+                    "churned": test.label,
+                    "churn_probability": p,
+                }
+                parts.append(pa.table(columns))
     if not parts:
         raise NotEnoughDataError(
             f"{frame.source.caller}: no candidate could be fitted. Hand over more customers."

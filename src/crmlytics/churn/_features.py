@@ -1,7 +1,7 @@
 """What was known of customers on a day: features that nothing later can change."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +183,9 @@ def gather(
     columns = _purchases.features(found, asked, active)
     table = _purchases.table(columns, found, _purchases.schema(source))
     caller = source.caller
+    for name in context.given:
+        opened = _frame.open_table(getattr(context, name), caller=caller, argument=name, lazy=False)
+        _frame.same_library(source, replace(source, kind=opened[1]))
     if context.interactions is not None:
         at = _contacts(context.interactions, found, context.roles, context.complaint, caller)
         table = _joined(table, columns, asked, at)

@@ -176,6 +176,7 @@ def _worth(frame: Frame, now: Any, clv: Any, caller: str) -> Floats:
         clv, caller=caller, argument="clv", roles={"customer_col": column, "clv": "clv"},
         maker="crmlytics.kpi.clv",
     )  # fmt: skip
+    _frame.same_library(frame.source, source)
     place = _context.rows_of(source, frame.found.customers)
     known = place[place >= 0]
     if len(known) != len(np.unique(known)):

@@ -162,4 +162,15 @@ def item_codes(baskets: Baskets, names: Any, *, name: str, caller: str) -> Ints:
         raise OptionError(
             f"{caller}: {name} must be a list of products; got {_checks.shown(names)}."
         ) from error
+    of_another_type(names, name, caller, baskets.labels.to_list())
     return np.unique(np.asarray(wanted, dtype=np.int64))
+
+
+def of_another_type(names: Any, name: str, caller: str, labels: list[Any]) -> None:
+    """Warn of numbers written as text, or the other way round: they name nothing."""
+    named = list(names)
+    if named and labels and isinstance(named[0], str) is not isinstance(labels[0], str):
+        _checks.warn(
+            f"{caller}: {name} names no product: it has {_checks.shown(named[:3])}, and products "
+            f"are named like {labels[0]!r}. Make both one type."
+        )

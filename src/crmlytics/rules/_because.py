@@ -53,7 +53,8 @@ def words(
     if with_product.any():
         said[with_product] = _with(ranked.item[with_product], by[with_product], known, names)
     rest = ~repeat & (by < 0)
-    said[rest] = _each([known.popularity[ranked.item[rest]]], _popular(known.recent_days))
+    items = ranked.item[rest]
+    said[rest] = _each([known.popularity[items], known.held[items]], _popular(known))
     return said
 
 
@@ -75,8 +76,14 @@ def _bought(times: int, last: int) -> str:
     return f"bought {how_often} {_checks.iso(last)}"
 
 
-def _popular(days: int) -> Callable[[int], str]:
-    return lambda n: f"popular: in {n:,} baskets of the last {days} days"
+def _popular(known: Known) -> Callable[[int, int], str]:
+    def write(lately: int, ever: int) -> str:
+        if lately:
+            return f"popular: in {lately:,} baskets of the last {known.recent_days} days"
+        by = "bought by" if known.of == "customers" else "in"
+        return f"popular: {by} {ever:,} {known.of} in all"
+
+    return write
 
 
 def _with(item: Ints, by: Ints, known: Known, names: list[Any]) -> Any:

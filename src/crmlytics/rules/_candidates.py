@@ -11,6 +11,7 @@ from math import comb
 
 import numpy as np
 
+from crmlytics import _progress
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics.errors import DataError
 from crmlytics.rules import _fisher, _given
@@ -50,7 +51,7 @@ def rules(given: Itemsets, limits: Limits, *, test: bool, redundancy: bool) -> R
     counts, n = given.counts, given.n_baskets
     found: list[tuple[Ints, Ints, Ints, Floats, Bools]] = []
     examined: list[Floats] = [np.zeros(0)]
-    for parts in _parts(given, limits):
+    for parts in _shown(given, limits):
         for columns in parts.splits(limits.max_consequents):
             rows, left, right = parts.split(columns, limits)
             both = parts.places[rows]
@@ -76,6 +77,15 @@ def rules(given: Itemsets, limits: Limits, *, test: bool, redundancy: bool) -> R
         np.concatenate(examined),
         np.concatenate([nothing, *(each[4] for each in found)]),
     )
+
+
+def _shown(given: Itemsets, limits: Limits) -> Iterator["_Parts"]:
+    """Yield itemsets with a bar, where splitting them lasts."""
+    total = sum(len(codes) for codes in given.parts if codes.shape[1] > 1)
+    with _progress.bar(total, given.source.caller, "itemsets") as tell:
+        for parts in _parts(given, limits):
+            yield parts
+            tell(len(parts.codes))
 
 
 def _parts(given: Itemsets, limits: Limits) -> Iterator["_Parts"]:

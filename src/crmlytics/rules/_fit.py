@@ -200,6 +200,7 @@ def _groups(
         products, caller=caller, argument="products",
         roles={"product_col": product_col, "category_col": category_col},
     )  # fmt: skip
+    _frame.same_library(history.source, source)
     unknown = [_columns.null_mask(source.column(role)) for role in ("product", "category")]
     codes = source.keys("product").codes[~unknown[0]]
     repeated = len(codes) - int(np.count_nonzero(np.bincount(codes)))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from crmlytics import _checks, _intervals, _result
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics.errors import OptionError
-from crmlytics.rules import _candidates, _given, _measures
+from crmlytics.rules import _baskets, _candidates, _given, _measures
 from crmlytics.rules._candidates import Limits, Rules
 from crmlytics.rules._given import Itemsets
 
@@ -199,6 +199,7 @@ def _allowed(given: Itemsets, names: Any, option: str) -> Bools | None:
         raise OptionError(
             f"{caller}: {option} must be a list of products; got {_checks.shown(names)}."
         ) from None
+    _baskets.of_another_type(wanted, option, caller, labels)
     return np.array([label in marked for label in labels], dtype=bool)
 
 

@@ -151,6 +151,7 @@ def up_sell(
     roles: dict[str, str | None] = {"product_col": product_col, "category_col": category_col}
     roles |= {"tier_col": tier_col} if price_col is None else {"price_col": price_col}
     source = _frame.read(products, caller=caller, argument="products", roles=roles)
+    _frame.same_library(history.source, source)
     shelf = _shelf(source, history, "tier" if price_col is None else "price")
     block = _history.block(history, day, None)
     offers = _offers(history, block, shelf, n, least)
