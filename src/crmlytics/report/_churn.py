@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 _TITLE = "Who is leaving"
 _HORIZONS = (90, 60, 30)  # days; the longest that the data allow to be tested twice
-_CANDIDATES = ("logistic", "btyd", "recency")
+_CANDIDATES = ("logistic", "boosting", "btyd", "recency")
 _MODELS = {
     "logistic": "logistic regression",
+    "boosting": "boosted trees",
     "btyd": "model of purchasing (Pareto/NBD)",
     "recency": "days of silence alone",
 }
@@ -35,8 +36,11 @@ def section(inputs: Inputs) -> Section:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CrmlyticsWarning)
             options = _options(inputs, horizon)
-            record = churn.backtest_churn(inputs.seen, n_cutoffs=2, **options)
-            risk = churn.churn_risk(inputs.seen, n_cutoffs=2, **options)
+            record = churn.backtest_churn(
+                inputs.seen, n_cutoffs=2, candidates=_CANDIDATES, **options
+            )
+            best = record.loc[record["chosen"], "model"].unique().tolist() or ["btyd"]
+            risk = churn.churn_risk(inputs.seen, candidates=best, **options)
     except CrmlyticsError as error:
         reason = str(error).split(": ", 1)[-1]
         body = _page.paragraph(f"Who leaves cannot be predicted from these data: {reason}")
@@ -58,7 +62,7 @@ def section(inputs: Inputs) -> Section:
 def _options(inputs: Inputs, horizon: int) -> dict[str, Any]:
     columns = inputs.columns
     return {
-        "horizon_days": horizon, "candidates": _CANDIDATES, "as_of": inputs.as_of,
+        "horizon_days": horizon, "as_of": inputs.as_of,
         "customer_col": columns.customer, "date_col": columns.date, "amount_col": columns.amount,
     }  # fmt: skip
 
