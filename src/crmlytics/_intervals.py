@@ -55,35 +55,38 @@ def ratio_of_sums(
     return ratio - half, ratio + half
 
 
-def benjamini_hochberg(p_values: Floats) -> Floats:
-    """Correct p-values for the false discovery rate (Benjamini and Hochberg 1995, p. 293)."""
+def benjamini_hochberg(p_values: Floats, n_tests: int | None = None) -> Floats:
+    """Correct p-values for the false discovery rate (Benjamini and Hochberg 1995, p. 293).
+
+    `n_tests`, here and below, is the number of all tests, where some that found nothing are not at
+    hand: they count as p-values of 1. Unknown p-values are no tests.
+    """
     known = ~np.isnan(p_values)
     tested = p_values[known]
-    order = np.argsort(-tested, kind="stable")
-    n = len(tested)
-    scaled = tested[order] * n / np.arange(n, 0, -1)
-    corrected = np.full(len(p_values), np.nan)
-    adjusted = np.empty(n)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled), 1.0) if n else scaled
-    corrected[known] = adjusted
-    return corrected
+    order, size = np.argsort(-tested, kind="stable"), len(tested)
+    scaled = tested[order] * (size if n_tests is None else n_tests) / np.arange(size, 0, -1)
+    return _put_back(known, order, np.minimum.accumulate(scaled))
 
 
-def holm(p_values: Floats) -> Floats:
+def holm(p_values: Floats, n_tests: int | None = None) -> Floats:
     """Correct p-values so that any false discovery is rare (Holm 1979, Scand. J. Stat. 6, 67)."""
     known = ~np.isnan(p_values)
     tested = p_values[known]
-    order, n = np.argsort(tested, kind="stable"), len(tested)
-    adjusted = np.empty(n)
-    # a p-value never falls below that of a smaller one
-    scaled = tested[order] * np.arange(n, 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0) if n else scaled
-    corrected = np.full(len(p_values), np.nan)
-    corrected[known] = adjusted
-    return corrected
+    order, size = np.argsort(tested, kind="stable"), len(tested)
+    scaled = tested[order] * ((size if n_tests is None else n_tests) - np.arange(size))
+    return _put_back(known, order, np.maximum.accumulate(scaled))
 
 
-def bonferroni(p_values: Floats) -> Floats:
+def bonferroni(p_values: Floats, n_tests: int | None = None) -> Floats:
     """Multiply p-values by the number of tests."""
     known = int(np.count_nonzero(~np.isnan(p_values)))
-    return np.minimum(p_values * known, 1.0)
+    return np.minimum(p_values * (known if n_tests is None else n_tests), 1.0)
+
+
+def _put_back(known: Any, order: Any, scaled: Floats) -> Floats:
+    """Return corrected p-values, none above 1, in the order in which they came."""
+    adjusted = np.empty(len(order))
+    adjusted[order] = np.minimum(scaled, 1.0)
+    corrected = np.full(len(known), np.nan)
+    corrected[known] = adjusted
+    return corrected

@@ -50,6 +50,12 @@ def native(
     return assemble(columns, source)
 
 
+def kinds_of(table: pa.Table) -> dict[str, str]:
+    """Say what each column is, for tables that are made in their declared types."""
+    words = {wanted: word for word, wanted in _ARROW.items()}
+    return {name: words[table[name].type] for name in table.column_names}
+
+
 def _order(table: pa.Table, sort_by: Sequence[str]) -> Any:
     keys = [(name, "ascending") for name in sort_by]
     plain = {}

@@ -15,7 +15,7 @@ from statsmodels.stats.multitest import multipletests
 
 import crmlytics as crm
 from crmlytics.errors import ColumnError, CrmlyticsWarning, DataError, OptionError
-from crmlytics.rules import _affinity, _corrections
+from crmlytics.rules import _affinity
 from crmlytics.rules._affinity import product_affinity
 from crmlytics.rules._rules import CORRECTIONS
 
@@ -122,7 +122,7 @@ def test_oracle_plain_loops(lists, least, work):
 def test_tests_that_found_nothing_need_not_be_there(p, more, method):
     padded = np.append(p, np.ones(more))
     want = CORRECTIONS[method](padded)[: len(p)]
-    assert _corrections.corrected(np.array(p), len(padded), method) == approx(want)
+    assert CORRECTIONS[method](np.array(p), len(padded)) == approx(want)
 
 
 @settings(deadline=None, max_examples=30)

@@ -18,7 +18,7 @@ from mlxtend.frequent_patterns import fpgrowth, fpmax
 
 import crmlytics as crm
 from crmlytics import rules
-from crmlytics.errors import CrmlyticsWarning, DataError, OptionError
+from crmlytics.errors import DataError, OptionError
 from crmlytics.rules import _itemsets, _miner
 
 NAMES = "abcdef"
@@ -292,9 +292,8 @@ def test_bad_options(option, value, sentence):
         crm.rules.frequent_itemsets(SHOP, **({"min_support": 0.5} | {option: value}))
 
 
-def test_lists_of_another_type_are_said():
+def test_lists_of_another_type_are_refused():
     """Numbers written as text name no product, and would leave out nothing in silence."""
     lists = [[1, 2], [1, 2], [1, 3]]
-    with pytest.warns(CrmlyticsWarning, match=r"^frequent_itemsets: exclude names no product: .*1"):
-        found = rules.frequent_itemsets(lists, min_support=0.5, exclude=["1"])
-    assert len(found) == 3
+    with pytest.raises(OptionError, match=r"^frequent_itemsets: exclude has '1', but products are"):
+        rules.frequent_itemsets(lists, min_support=0.5, exclude=["1"])

@@ -190,7 +190,9 @@ def backtest_churn(
         product_col=product_col, channel_col=channel_col, discount_col=discount_col,
     )  # fmt: skip
     measured = measure(frame, n, asked, level)
-    answer: IntoDataFrameT = _frame_answer(frame.source, measured)
+    answer: IntoDataFrameT = _result.native(
+        frame.source, measured, _result.kinds_of(measured), sort_by=("cutoff", "model")
+    )
     return answer
 
 
@@ -347,15 +349,3 @@ def fit_at(frame: Frame, name: str, cutoff: int, horizon: int) -> tuple[ChurnMod
         )  # fmt: skip
         estimator = "logistic"
     return _fit.fitted(table, estimator, calibrate=True, caller=caller, trusted=True), horizon
-
-
-def _frame_answer(source: Source, measured: pa.Table) -> Any:
-    kinds = {}
-    for name in measured.column_names:
-        held = measured[name].type
-        kinds[name] = (
-            "date" if pa.types.is_timestamp(held) else "text" if pa.types.is_string(held)
-            else "bool" if pa.types.is_boolean(held) else "int" if pa.types.is_integer(held)
-            else "float"
-        )  # fmt: skip
-    return _result.native(source, measured, kinds, sort_by=("cutoff", "model"))

@@ -263,11 +263,5 @@ def _answer(source: Source, table: pa.Table) -> Any:
     if source.lazy:
         named = table.rename_columns([source.names["customer"], *table.column_names[1:]])
         return _lazy.handed_back(source.native, named, source.kind)
-    kinds = {"customer": "id", "cutoff": "date"}
-    for name in table.column_names[2:]:
-        held = table[name].type
-        kinds[name] = (
-            "int" if pa.types.is_integer(held) else "text" if pa.types.is_string(held)
-            else "bool" if pa.types.is_boolean(held) else "float"
-        )  # fmt: skip
+    kinds = {"customer": "id"} | _result.kinds_of(table.drop_columns("customer"))
     return _result.native(source, table, kinds, sort_by=("customer", "cutoff"))

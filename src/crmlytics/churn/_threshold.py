@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from crmlytics import _checks, _frame, _intervals, _result
 from crmlytics._columns import Floats, Ints
-from crmlytics.churn import _labels, _panel
+from crmlytics.churn import _labels, _life_table, _panel
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
@@ -153,15 +153,14 @@ def _silences(found: _panel.Days, last: int) -> tuple[Floats, Ints, Ints]:
 
 def _percentile(length: Floats, ended: Ints, share: float) -> float:
     """Return the day by which that share of the silences that end has ended; NaN if none does."""
-    days, place = np.unique(length, return_inverse=True)
-    at_risk = len(length) - np.append(0, np.cumsum(np.bincount(place)))[:-1]
-    over = np.bincount(place, ended, len(days))
-    survival = np.cumprod(1 - over / np.maximum(at_risk, 1))
-    if not len(days) or survival[-1] == 1:
+    if not ended.any():
         return float("nan")
+    one = np.zeros(len(length), dtype=np.int64)
+    table = _life_table.life_table(one, 1, length.astype(np.int64), ended == 1)
+    survival, _ = table.survival()
     # some customers never come back: the curve ends above 0, and what lies below is not awaited
     done = (1 - survival) / (1 - survival[-1])
-    return float(days[np.flatnonzero(done >= share - 1e-12)[0]])
+    return float(table.tenure[np.flatnonzero(done >= share - 1e-12)[0]])
 
 
 def _by_error(length: Floats, ended: Ints, wrong: float) -> float:

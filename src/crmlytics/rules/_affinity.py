@@ -10,7 +10,7 @@ import pyarrow as pa
 from crmlytics import _checks, _intervals, _progress, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics.errors import DataError
-from crmlytics.rules import _corrections, _fisher, _itemsets, _measures, _read, _rules
+from crmlytics.rules import _fisher, _itemsets, _measures, _read, _rules
 from crmlytics.rules._baskets import Baskets
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _answer(
     columns["p_value"] = pa.array(p_values)
     columns["q_value"] = pa.nulls(len(p_values), pa.float64())
     if correction is not None:
-        columns["q_value"] = pa.array(_corrections.corrected(p_values, n_tests, correction))
+        columns["q_value"] = pa.array(_rules.CORRECTIONS[correction](p_values, n_tests))
     return _result.assemble(columns, given.like)
 
 

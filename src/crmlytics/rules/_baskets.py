@@ -1,5 +1,6 @@
 """Baskets as numbers: which items each basket holds, read from whatever a shop has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from crmlytics import _checks, _result
-from crmlytics._columns import Ints
+from crmlytics._columns import Bools, Ints
 from crmlytics._frame import Source
 from crmlytics.errors import OptionError
 from crmlytics.rules._miner import Codes
@@ -145,32 +146,31 @@ def max_size_of(value: Any, caller: str) -> int | None:
     return _checks.whole(value, name="max_size", caller=caller, low=1)
 
 
-def item_codes(baskets: Baskets, names: Any, *, name: str, caller: str) -> Ints:
-    """Return the numbers of items given by their names; those that no basket holds are not there.
+def marked(labels: list[Any], names: Any, *, name: str, caller: str) -> Bools:
+    """Mark the labels that a list of products names.
 
-    A single name given as text would be taken for its letters, and is refused.
+    A single name given as text would be taken for its letters, and is refused; so are numbers
+    written as text, which name nothing. Products that are not there are no mistake.
     """
-    if isinstance(names, (str, bytes, dict)) or not hasattr(names, "__iter__"):
+    is_table = hasattr(names, "columns")
+    is_list = hasattr(names, "__iter__") and not isinstance(names, str | bytes | Mapping)
+    got = f"a {type(names).__name__}" if is_table else _checks.shown(names)
+    if hasattr(names, "to_pylist"):  # Arrow's own values are equal to no others
+        names = names.to_pylist()
+    is_list = is_list and not is_table
+    wanted = [each for each in names if each is not None] if is_list else []
+    if not is_list or any(
+        hasattr(each, "__len__") and not isinstance(each, str) for each in wanted
+    ):
         raise OptionError(
-            f"{caller}: {name} must be a list of products; got {_checks.shown(names)}. "
-            f"Write {name}=[...]."
+            f"{caller}: {name} must be a list of products; got {got}. Write {name}=[...]."
         )
-    numbers = {label: number for number, label in enumerate(baskets.labels.to_list())}
-    try:
-        wanted = [numbers[each] for each in names if each in numbers]
-    except TypeError as error:
+    is_text = bool(labels) and isinstance(labels[0], str)
+    other = next((each for each in wanted if isinstance(each, str) != is_text), None)
+    if labels and other is not None:
         raise OptionError(
-            f"{caller}: {name} must be a list of products; got {_checks.shown(names)}."
-        ) from error
-    of_another_type(names, name, caller, baskets.labels.to_list())
-    return np.unique(np.asarray(wanted, dtype=np.int64))
-
-
-def of_another_type(names: Any, name: str, caller: str, labels: list[Any]) -> None:
-    """Warn of numbers written as text, or the other way round: they name nothing."""
-    named = list(names)
-    if named and labels and isinstance(named[0], str) is not isinstance(labels[0], str):
-        _checks.warn(
-            f"{caller}: {name} names no product: it has {_checks.shown(named[:3])}, and products "
-            f"are named like {labels[0]!r}. Make both one type."
+            f"{caller}: {name} has {_checks.shown(other)}, but products are "
+            f"{_checks.shown(labels[0])} and the like. Make both one type."
         )
+    chosen = set(wanted)
+    return np.array([label in chosen for label in labels], dtype=bool)

@@ -27,18 +27,10 @@ _FEWEST_PRODUCTS = 3  # of a basket from which one can be taken out
 Tried = tuple[str, str, float, float]  # kind of list, method, hit rate, MAP
 
 
-@dataclass(frozen=True)
-class Learnt:
-    """Known products, weights and the customers' products."""
-
-    known: Known
-    block: Block
-
-
 def learn(
-    history: History, last_day: int, method: str, of: str, *, half_life: float | None,
-    regularisation: float | None, most: int = MOST_ITEMS,
-) -> Learnt:  # fmt: skip
+    history: History, last_day: int, method: str, of: str, *, regularisation: float | None,
+    most: int = MOST_ITEMS,
+) -> Known:  # fmt: skip
     """Learn one method; history is numbered by popularity."""
     units = history.by_customer() if of == "customers" else history.by_basket()
     held = np.bincount(history.item, minlength=history.n_items)
@@ -49,11 +41,10 @@ def learn(
     if method in _weights.METHODS:
         n = min(history.n_items, most)
         weights = _wide(_weights.weigh(method, of, units, n, regularisation), history.n_items)
-    known = Known(
+    return Known(
         of, n_units, held.astype(np.int64), _history.recent(history, last_day, RECENT), RECENT,
         weights.weights, weights.counts, method,
     )  # fmt: skip
-    return Learnt(known, _history.block(history, last_day, half_life))
 
 
 def _none(n: int) -> Weights:
@@ -114,14 +105,14 @@ def choose(
     learnt = {}
     for method in (*methods, "popular"):
         learnt[method] = learn(
-            past, cut, method, of, half_life=life, regularisation=regularisation,
-            most=_TRIED_ITEMS,
-        )  # fmt: skip
+            past, cut, method, of, regularisation=regularisation, most=_TRIED_ITEMS
+        )
     if of == "baskets":
         return _for_baskets(past, later, learnt, life)
     if len(rows) < _FEWEST_ROWS:
         return Choice("buy_again", "similar", BLEND, usual, [])
-    return _for_customers(learnt, rows, targets, life)
+    block = pick(_history.block(past, cut, life), rows)
+    return _for_customers(learnt, block, targets, life)
 
 
 def _half_life(past: History, cut: int, later: History) -> float | None:
@@ -130,7 +121,7 @@ def _half_life(past: History, cut: int, later: History) -> float | None:
     Another must be better by more than two standard errors of the difference.
     """
     rows, targets = _some(*next_baskets(past, later, past))
-    known = learn(past, cut, "popular", "customers", half_life=None, regularisation=None).known
+    known = learn(past, cut, "popular", "customers", regularisation=None)
     found = {}
     for life in HALF_LIVES:
         block = pick(_history.block(past, cut, life), rows)
@@ -147,7 +138,7 @@ def _half_life(past: History, cut: int, later: History) -> float | None:
 
 
 def _for_baskets(
-    past: History, later: History, learnt: dict[str, Learnt], life: float | None
+    past: History, later: History, learnt: dict[str, Known], life: float | None
 ) -> Choice:
     """Choose what completes baskets best."""
     later = later.where(numbers_in(later, past)[later.item] >= 0)
@@ -155,25 +146,24 @@ def _for_baskets(
     if query.n_rows < _FEWEST_ROWS:
         return Choice("buy_again", "similar", BLEND, life, [])
     tried = [
-        _row("new", method, _try(method, "new", query, targets, each.known))
+        _row("new", method, _try(method, "new", query, targets, each))
         for method, each in learnt.items()
     ]
     return Choice("buy_again", _winner(tried, "new", by=2), BLEND, life, tried)
 
 
 def _for_customers(
-    learnt: dict[str, Learnt], rows: Ints, targets: Targets, life: float | None
+    learnt: dict[str, Known], block: Block, targets: Targets, life: float | None
 ) -> Choice:
     """Choose what ranks each list of a customer best."""
     tried: list[Tried] = []
-    block = pick(learnt["popular"].block, rows)
     for kind in _lists.KINDS:
         for method in ("buy_again", *learnt):
             if (kind, method) != ("new", "buy_again"):
-                known = learnt.get(method, learnt["popular"]).known
+                known = learnt.get(method, learnt["popular"])
                 tried.append(_row(kind, method, _try(method, kind, block, targets, known)))
     new = _winner(tried, "new", by=2)
-    blended = replace(learnt[new].known, blend_with=new)
+    blended = replace(learnt[new], blend_with=new)
     tried.append(_row("all", BLEND, _try(BLEND, "all", block, targets, blended)))
     few = {"buy_again", "popular", new, BLEND}  # a model keeps the weights of one method
     repeat = _winner(tried, "repeat", by=3, among=few)

@@ -11,11 +11,11 @@ import pyarrow as pa
 from crmlytics import _checks, _intervals, _result
 from crmlytics._columns import Floats
 from crmlytics.errors import OptionError
-from crmlytics.rules import _choose, _fit, _lists
-from crmlytics.rules._choose import METHODS, Choice, Learnt
+from crmlytics.rules import _choose, _fit, _history, _lists
+from crmlytics.rules._choose import METHODS, Choice
 from crmlytics.rules._history import History
 from crmlytics.rules._lists import Quality, Targets
-from crmlytics.rules._scores import Block
+from crmlytics.rules._scores import Block, Known
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
@@ -174,13 +174,17 @@ def evaluate_suggestions(
         "Choose an earlier cutoff.",
     )  # fmt: skip
     measured: list[dict[str, Any]] = []
+    learnt: dict[str, Known] = {}
     for method in asked:
         choice = _choose.decide(past, day, method, of, half_life=life, regularisation=penalty)
         _choose.say_capped(past, choice.new, caller)
-        learnt = _choose.learn(
-            past, day, choice.new, of, half_life=choice.half_life, regularisation=penalty
-        )
-        measured += _measured(method, choice, learnt, rows, targets, top=n, level=level)
+        if choice.new not in learnt:  # "auto" is one of the others
+            learnt[choice.new] = _choose.learn(past, day, choice.new, of, regularisation=penalty)
+        block = rows
+        if not isinstance(rows, Block):
+            block = _choose.pick(_history.block(past, day, choice.half_life), rows)
+        known = learnt[choice.new]
+        measured += _measured(method, choice, known, block, targets, top=n, level=level)
     table = pa.table({name: [row[name] for row in measured] for name in SCHEMA})
     answer: IntoDataFrameT = _result.native(whole.source, table, SCHEMA)
     return answer
@@ -215,19 +219,17 @@ def _next(past: History, later: History) -> tuple[Any, Targets]:
 
 
 def _measured(
-    method: str, choice: Choice, learnt: Learnt, rows: Any, targets: Targets, *, top: int,
+    method: str, choice: Choice, known: Known, block: Block, targets: Targets, *, top: int,
     level: float,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return one row of the answer for each kind of list."""
-    baskets = isinstance(rows, Block)
-    block = rows if baskets else _choose.pick(learnt.block, rows)
+    baskets, known = block.times is None, replace(known, blend_with=choice.new)
     found = []
     for kind in ("all",) if baskets else _lists.KINDS:
         by = getattr(choice, kind)
         if baskets and method != "buy_again":
             by = choice.new
         none = method == "buy_again" and (baskets or kind == "new")
-        known = replace(learnt.known, blend_with=choice.new)
         measured = _lists.quality(by, kind, block, targets, known, top)
         found.append(_row(method, kind, measured, known.n_items, level, none=none))
     return found

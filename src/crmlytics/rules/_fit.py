@@ -10,8 +10,9 @@ from crmlytics import _checks, _columns, _frame
 from crmlytics._columns import Ints
 from crmlytics.errors import DataError
 from crmlytics.rules import _choose, _history
-from crmlytics.rules._choose import METHODS, OF, Choice, Learnt
+from crmlytics.rules._choose import METHODS, OF, Choice
 from crmlytics.rules._history import History
+from crmlytics.rules._scores import Known
 from crmlytics.rules._suggestions import SuggestionModel, places
 
 if TYPE_CHECKING:
@@ -156,10 +157,8 @@ def fit_suggestions(
     choice = _choose.decide(history, day, method, of, half_life=life, regularisation=penalty)
     groups = _groups(history, products, product_col, category_col, caller)
     _choose.say_capped(history, choice.new, caller)
-    learnt = _choose.learn(
-        history, day, choice.new, of, half_life=choice.half_life, regularisation=penalty
-    )
-    return _model(history, learnt, choice, method=method, last_day=day, groups=groups)
+    known = _choose.learn(history, day, choice.new, of, regularisation=penalty)
+    return _model(history, known, choice, method=method, last_day=day, groups=groups)
 
 
 def read(
@@ -218,10 +217,10 @@ def _groups(
 
 
 def _model(
-    history: History, learnt: Learnt, choice: Choice, *, method: str, last_day: int, groups: Ints
+    history: History, known: Known, choice: Choice, *, method: str, last_day: int, groups: Ints
 ) -> SuggestionModel:
     """Gather what was learnt as plain arrays."""
-    known, block = learnt.known, learnt.block
+    block = _history.block(history, last_day, choice.half_life)
     tried = choice.tried
     return SuggestionModel(
         method=method, of=known.of, repeat_method=choice.repeat, new_method=choice.new,

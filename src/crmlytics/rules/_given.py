@@ -13,7 +13,7 @@ from crmlytics import _checks, _columns, _frame
 from crmlytics._columns import Floats, Ints
 from crmlytics._frame import Source
 from crmlytics.errors import ColumnError, DataError, OptionError
-from crmlytics.rules import _index
+from crmlytics.rules import _index, _read
 from crmlytics.rules._miner import Codes
 
 _MAKER = "frequent_itemsets"
@@ -117,17 +117,14 @@ def _numbered(lengths: Ints, flat: nw.Series[Any], where: str, caller: str) -> S
         )
     try:
         keys = _columns.keys(flat)
-        used = np.flatnonzero(np.bincount(keys.codes, minlength=keys.size))
-        named_order = keys.sort(used)
+        codes, labels = _read.by_name(keys)
     except (TypeError, pa.ArrowNotImplementedError):
         raise ColumnError(
             f"{caller}: the sets of {where} hold {_columns.describe(flat)}, not names or numbers "
             "of one type. Make all products text, as with str(product)."
         ) from None
-    rank = np.zeros(keys.size, dtype=np.int64)
-    rank[named_order] = np.arange(len(used))
     starts = np.append(0, np.cumsum(lengths))[:-1]
-    return Sets(lengths, starts, rank[keys.codes], keys.take(named_order))
+    return Sets(lengths, starts, codes, labels)
 
 
 def itemsets(table: Any, caller: str, n_baskets: Any) -> Itemsets:

@@ -123,8 +123,8 @@ def read(
     kept, dropped = _read.usable(source, "product")
     kept = _codes.both(kept, _codes.seen_rows(source, day))
     _baskets.say(caller, "transactions", dropped)
-    customer, customers = _numbered(source.keys(who), kept)
-    item, items = _numbered(source.keys("product"), kept)
+    customer, customers = _read.by_name(source.keys(who), kept)
+    item, items = _read.by_name(source.keys("product"), kept)
     days = _codes.pick(source.ticks("date").days(), kept)
     entries = _distinct(customer, days, item, len(items))
     counts = np.bincount(entries[2], minlength=len(items))
@@ -133,15 +133,6 @@ def read(
     place[order] = np.arange(len(order))
     customer, days, item = _sorted(entries[0], entries[1], place[entries[2]])
     return History(source, customer, days, item, customers, items[order]), day
-
-
-def _numbered(keys: _columns.Keys, kept: Bools | None) -> tuple[Ints, nw.Series[Any]]:
-    """Return codes from 0 in the order of the labels, and the labels."""
-    codes, used = _read.dense(_codes.pick(keys.codes, kept), keys.size)
-    named = keys.sort(used)
-    rank = np.empty(len(used), dtype=np.int64)
-    rank[np.searchsorted(used, named)] = np.arange(len(used))
-    return rank[codes], keys.take(named)
 
 
 def _distinct(customer: Ints, days: Ints, item: Ints, n_items: int) -> tuple[Ints, Ints, Ints]:

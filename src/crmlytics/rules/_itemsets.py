@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from crmlytics import _checks, _progress, _result
-from crmlytics._columns import Ints
+from crmlytics._columns import Bools
 from crmlytics.errors import DataError, OptionError
 from crmlytics.rules import _baskets, _index, _miner, _read, _sets
 from crmlytics.rules._baskets import Baskets
@@ -210,9 +210,10 @@ def frequent_itemsets(
         product_col=product_col, quantity_col=quantity_col, amount_col=amount_col,
     )  # fmt: skip
     least = least_count(support, given.n_baskets)
-    left_out = None if exclude is None else _baskets.item_codes(
-        given, exclude, name="exclude", caller=caller
-    )  # fmt: skip
+    left_out = None
+    if exclude is not None:
+        labels = given.labels.to_list()
+        left_out = _baskets.marked(labels, exclude, name="exclude", caller=caller)
     deeper = longest if kind == "all" else longest + 1
     mined = mine(given, least, deeper, budget, caller, left_out)
     if kind != "all":
@@ -242,12 +243,12 @@ def least_count(support: float, n_baskets: int) -> int:
 
 
 def mine(
-    given: Baskets, least: int, longest: int, budget: int, caller: str, exclude: Ints | None = None
+    given: Baskets, least: int, longest: int, budget: int, caller: str, exclude: Bools | None = None
 ) -> Mined:
     """Mine baskets; too many itemsets are an error in words."""
     owner, codes = given.owners, given.codes
     if exclude is not None:
-        kept = ~np.isin(codes, exclude)
+        kept = ~exclude[codes]
         owner, codes = owner[kept], codes[kept]
     lines = _miner.prepare(owner, codes, given.n_items, least)
     engine: Callable[..., Mined] = _engine(len(lines.codes))

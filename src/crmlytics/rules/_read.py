@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from crmlytics import _checks, _codes, _columns, _frame, _lazy
-from crmlytics._columns import Bools
+from crmlytics._columns import Bools, Keys
 from crmlytics._frame import Source
 from crmlytics.errors import ColumnError, DataError
 from crmlytics.rules import _baskets
@@ -100,18 +100,29 @@ def _numbered(
 ) -> Baskets:  # fmt: skip
     """Give numbers to orders and items; items in the order of their names."""
     keys, orders = source.keys(role), source.keys("order")
-    owner, present = dense(_codes.pick(orders.codes, kept), orders.size)
-    items, used = dense(_codes.pick(keys.codes, kept), keys.size)
-    named = keys.sort(used)
-    rank = np.empty(len(used), dtype=np.int64)
-    rank[np.searchsorted(used, named)] = np.arange(len(used))
+    owner, present = _dense(_codes.pick(orders.codes, kept), orders.size)
+    items, names = by_name(keys, kept)
     return _baskets.make(
-        source, owner, rank[items], keys.take(named), orders.take(present), max_size=most,
-        dropped=dropped, lines=lines,
+        source, owner, items, names, orders.take(present), max_size=most, dropped=dropped,
+        lines=lines,
     )  # fmt: skip
 
 
-def dense(codes: Any, size: int) -> tuple[Any, Any]:
+def by_name(keys: Keys, kept: Bools | None = None) -> tuple[Any, nw.Series[Any]]:
+    """Return a number for each row, from 0 in the order of the labels, and the labels."""
+    codes, used = _dense(_codes.pick(keys.codes, kept), keys.size)
+    ordered = keys.sort(used)
+    return _ranks(used, ordered)[codes], keys.take(ordered)
+
+
+def _ranks(used: Any, ordered: Any) -> Any:
+    """Return the place of each of some ascending numbers in an order of them."""
+    rank = np.empty(len(used), dtype=np.int64)
+    rank[np.searchsorted(used, ordered)] = np.arange(len(used))
+    return rank
+
+
+def _dense(codes: Any, size: int) -> tuple[Any, Any]:
     """Renumber codes from 0 without gaps; also return which codes there were, ascending."""
     there = np.bincount(codes, minlength=size) > 0
     present = np.flatnonzero(there)
@@ -199,15 +210,10 @@ def _of_lists(given: Any, caller: str, most: int | None) -> Baskets:
             f"{caller}: the baskets of {_ARGUMENT} hold {_columns.describe(column)}, not names or "
             "numbers of one type. Make all items text, as with str(item)."
         )
-    keys = source.keys("product")
-    items, used = dense(keys.codes, keys.size)
-    named = keys.sort(used)
-    rank = np.empty(len(used), dtype=np.int64)
-    rank[np.searchsorted(used, named)] = np.arange(len(used))
+    items, names = by_name(source.keys("product"))
     return _baskets.make(
-        _listed(source), owner, rank[items], keys.take(named), _numbers(len(parts)),
-        max_size=most, dropped=dropped,
-    )  # fmt: skip
+        _listed(source), owner, items, names, _numbers(len(parts)), max_size=most, dropped=dropped
+    )
 
 
 def _numbers(n: int) -> nw.Series[Any]:
@@ -278,12 +284,16 @@ def _of_columns(
     source: Source, owner: Any, column: Any, labels: nw.Series[Any], n_rows: int, most: int | None
 ) -> Baskets:
     """Give numbers to the columns that any basket holds, in the order of their names."""
-    there, used = dense(column, len(labels))
+    there, used = _dense(column, len(labels))
     order = used[_columns.argsort(labels[used])] if len(used) else used
-    rank = np.empty(len(used), dtype=np.int64)
-    rank[np.searchsorted(used, order)] = np.arange(len(used))
     return _baskets.make(
-        source, owner, rank[there], labels[order], _numbers(n_rows), max_size=most, dropped={}
+        source,
+        owner,
+        _ranks(used, order)[there],
+        labels[order],
+        _numbers(n_rows),
+        max_size=most,
+        dropped={},
     )
 
 

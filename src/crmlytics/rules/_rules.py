@@ -185,22 +185,7 @@ def _allowed(given: Itemsets, names: Any, option: str) -> Bools | None:
     """Mark the items of a list; None without one."""
     if names is None:
         return None
-    caller = given.source.caller
-    if isinstance(names, str | bytes | Mapping) or not hasattr(names, "__iter__"):
-        raise OptionError(
-            f"{caller}: {option} must be a list of products; got {_checks.shown(names)}. "
-            f"Write {option}=[...]."
-        )
-    wanted = list(names)
-    labels = given.labels.to_list()
-    try:
-        marked = set(wanted)
-    except TypeError:
-        raise OptionError(
-            f"{caller}: {option} must be a list of products; got {_checks.shown(names)}."
-        ) from None
-    _baskets.of_another_type(wanted, option, caller, labels)
-    return np.array([label in marked for label in labels], dtype=bool)
+    return _baskets.marked(given.labels.to_list(), names, name=option, caller=given.source.caller)
 
 
 def _not(marked: Bools | None) -> Bools | None:

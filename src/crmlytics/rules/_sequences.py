@@ -8,7 +8,7 @@ import pyarrow as pa
 from crmlytics import _checks, _codes, _columns, _intervals, _progress, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics.errors import DataError
-from crmlytics.rules import _corrections, _gaps, _history, _rules
+from crmlytics.rules import _gaps, _history, _rules
 from crmlytics.rules._gaps import Orders, Purchases
 from crmlytics.rules._history import History
 
@@ -159,7 +159,7 @@ def purchase_sequences(
     columns["p_value"] = pa.array(p_values)
     columns["q_value"] = pa.nulls(len(p_values), pa.float64())
     if correction is not None:
-        columns["q_value"] = pa.array(_corrections.corrected(p_values, tested, correction))
+        columns["q_value"] = pa.array(_rules.CORRECTIONS[correction](p_values, tested))
     answer: IntoDataFrameT = _result.assemble(columns, history.source)
     return answer
 

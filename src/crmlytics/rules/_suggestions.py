@@ -14,7 +14,7 @@ from crmlytics._columns import Bools, Floats, Ints
 from crmlytics._frame import Source
 from crmlytics._model import Model
 from crmlytics.errors import ColumnError, OptionError
-from crmlytics.rules import _because, _choose, _history, _rank, _scores
+from crmlytics.rules import _baskets, _because, _choose, _history, _rank, _scores
 from crmlytics.rules._baskets import Baskets
 from crmlytics.rules._scores import Block, Known
 
@@ -163,11 +163,12 @@ class SuggestionModel(Model):
                 f"{caller}: max_per_category needs the categories of products. Fit the model with "
                 "products=, a table of products and categories."
             )
-        offered = np.ones(len(self.items), dtype=bool)
+        labels = self.items.tolist()
+        offered = np.ones(len(labels), dtype=bool)
         if in_stock is not None:
-            offered &= self._marked(in_stock, "in_stock")
+            offered &= _baskets.marked(labels, in_stock, name="in_stock", caller=caller)
         if exclude is not None:
-            offered &= ~self._marked(exclude, "exclude")
+            offered &= ~_baskets.marked(labels, exclude, name="exclude", caller=caller)
         if isinstance(customers, Baskets):
             source, role, ids, block = self._of_baskets(customers, kind, caller)
             kind = "new"
@@ -182,31 +183,6 @@ class SuggestionModel(Model):
         columns = self._suggest(block, n, kind, offered, most)
         answer: IntoDataFrameT = self._laid_out(source, role, ids, columns)
         return answer
-
-    def _marked(self, names: Any, option: str) -> Bools:
-        """Mark the items of a list."""
-        is_table = hasattr(names, "columns")
-        is_list = hasattr(names, "__iter__") and not isinstance(names, str | bytes | dict)
-        got = f"a {type(names).__name__}" if is_table else _checks.shown(names)
-        if hasattr(names, "to_pylist"):  # Arrow's own values are equal to no others
-            names = names.to_pylist()
-        is_list = is_list and not is_table
-        wanted = [each for each in names if each is not None] if is_list else []
-        if not is_list or any(
-            hasattr(each, "__len__") and not isinstance(each, str) for each in wanted
-        ):
-            raise OptionError(
-                f"predict: {option} must be a list of products; got {got}. Write {option}=[...]."
-            )
-        is_text = self.items.dtype.kind == "U"
-        other = next((each for each in wanted if isinstance(each, str) != is_text), None)
-        if other is not None:
-            raise OptionError(
-                f"predict: {option} has {_checks.shown(other)}, but products are "
-                f"{_checks.shown(self.items.tolist()[0])} and the like. Make both one type."
-            )
-        chosen = set(wanted)
-        return np.array([item in chosen for item in self.items.tolist()], dtype=bool)
 
     def _of_customers(
         self, table: Any, column: str, caller: str
