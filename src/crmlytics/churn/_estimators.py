@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crmlytics._columns import Floats, Ints
+from crmlytics.churn._measures import logistic_line
 from crmlytics.errors import DataError
 
 # Types that a kept classifier may hold; never read from the file itself.
@@ -224,27 +225,13 @@ def calibration(p: Floats, y: Ints) -> tuple[float, float]:
     """Return slope and intercept of the logit that make probabilities true (Platt 1999)."""
     if not 0 < y.sum() < len(y):
         return 1.0, 0.0
-    X = np.column_stack([logit(p), np.ones(len(p))])
     # Platt's targets: a little off 0 and 1, so that classes without overlap have an optimum
     n1, n0 = int(y.sum()), int(len(y) - y.sum())
     aim = np.where(y == 1, (n1 + 1) / (n1 + 2), 1 / (n0 + 2))
-
-    def loss(at: Floats) -> float:
-        x = X @ at
-        return float((np.logaddexp(0, x) - aim * x).sum())
-
-    at = np.zeros(2)
-    for _ in range(100):
-        mu = expit(X @ at)
-        curve = (X * (mu * (1 - mu))[:, None]).T @ X
-        step = np.linalg.lstsq(curve, X.T @ (aim - mu), rcond=None)[0]
-        # a whole step can overshoot where probabilities lie near 0 and 1
-        while loss(at + step) > loss(at) and np.abs(step).max() > 1e-10:
-            step = step / 2
-        at = at + step
-        if np.abs(step).max() < 1e-10:
-            break
-    slope, intercept = float(at[0]), float(at[1])
+    line = logistic_line(logit(p), np.ones(len(p)), aim)
+    if line is None:  # one probability for all
+        return 1.0, 0.0
+    intercept, slope = map(float, line[0])
     return (slope, intercept) if slope > 0 else (1.0, 0.0)
 
 

@@ -161,7 +161,7 @@ def calibration(
     centre = float((by.n * logit).sum() / by.n.sum())
     scale = float(np.abs(logit - centre).max())
     x = (logit - centre) / scale
-    fitted = _newton(x, by.n, by.churned)
+    fitted = logistic_line(x, by.n, by.churned)
     if fitted is None:
         return UNKNOWN, UNKNOWN
     coefficients, covariance, rate = fitted
@@ -183,8 +183,11 @@ def _design(x: Floats) -> Floats:
     return np.column_stack([np.ones(len(x)), x])
 
 
-def _newton(x: Floats, n: Floats, churned: Floats) -> tuple[Floats, Floats, Floats] | None:
-    """Maximise the likelihood of a logistic line; return it with its covariance and rates."""
+def logistic_line(x: Floats, n: Floats, churned: Floats) -> tuple[Floats, Floats, Floats] | None:
+    """Return the intercept and slope of greatest likelihood, their covariance and the rates.
+
+    None where there are none: a single x, or all churners on one side of all stayers.
+    """
     design, line = _design(x), np.zeros(2)
     value = -np.inf
     step = np.zeros(2)
