@@ -22,7 +22,7 @@ from crmlytics.errors import ColumnError, CrmlyticsError, DataError, OptionError
 # What is left out and said is not the matter here; each room tests its own warnings.
 pytestmark = pytest.mark.filterwarnings("ignore::crmlytics.errors.CrmlyticsWarning")
 
-ROOMS = ["btyd", "churn", "datasets", "kpi", "quality", "report", "rules", "segmentation"]
+ROOMS = ["btyd", "churn", "datasets", "kpi", "quality", "report", "rules", "segmentation", "sentiment"]
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 AS_OF = date(2025, 6, 30)
 
@@ -45,7 +45,9 @@ GLOSSARY = {
     "cost_col": {"cost"},
     "monetary_col": {None},
     "level_col": {None},
-    "label_col": {"churned"},
+    "label_col": {"churned", inspect.Parameter.empty},
+    "language_col": {None},
+    "domain_col": {None},
     "prob_col": {"churn_probability"},
     "discount_col": {"discount"},
     "opened_col": {"opened_at"},
@@ -74,6 +76,13 @@ REQUIRED = {
     "purchase_sequences": {"max_gap_days": 60},
     "evaluate_suggestions": {"cutoff": date(2025, 3, 31)},
     "up_sell": {"price_col": "price"},
+    "fit_sentiment": {"label_col": "mood"},
+    "evaluate_sentiment": {"label_col": "mood"},
+    "suggest_lexicon": {"label_col": "mood"},
+    "score_aspects": {"aspects": {"delivery": ["delivery", "parcel"]}},
+    "nps_drivers": {"aspects": {"delivery": ["delivery", "parcel"]}},
+    "key_terms": {"by": "mood"},
+    "fit_topics": {"n_topics": 3},
 }
 # Options that the contract leaves positional, beside tables.
 POSITIONAL = {
@@ -119,6 +128,15 @@ WRONG = {
     "horizon": -1,
     "horizon_days": 0,
     "margin": None,
+    "flavour": "vaders",
+    "language": "french",
+    "lexicon": 3,
+    "min_coverage": 2,
+    "n_topics": 0,
+    "n_folds": 1,
+    "n_bootstrap": 0,
+    "n_stability": -1,
+    "target_precision": 2,
     "max_consequents": 0,
     "max_gap_days": 0,
     "max_items": 0,
@@ -221,6 +239,11 @@ SUBSCRIPTIONS = pd.DataFrame(
     }
 )
 SUBSCRIPTIONS.loc[::3, "end_date"] = pd.NaT
+FEEDBACK = crm.datasets.simulate_shop(n_customers=120, days=500, random_state=6).feedback
+FEEDBACK = FEEDBACK[["customer_id", "date", "text", "score"]].assign(
+    mood=np.where(FEEDBACK["true_polarity"] > 0, "glad", "other")
+)
+ASPECTS = crm.sentiment.common_aspects()
 # name of an argument -> the model it takes
 MODELS = {
     "model": MODEL,
@@ -270,6 +293,11 @@ TABLES = {
     ),
     "baskets": LINES,
     "products": PRODUCTS,
+    "feedback": FEEDBACK,
+    "trend": crm.sentiment.sentiment_trend(FEEDBACK, period="M"),
+    "scored": crm.sentiment.score_aspects(FEEDBACK, aspects=ASPECTS),
+    "terms": crm.sentiment.key_terms(FEEDBACK, by="mood"),
+    "drivers": crm.sentiment.nps_drivers(FEEDBACK, aspects=ASPECTS),
 }
 
 

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 from crmlytics._version import __version__
 
 if TYPE_CHECKING:
-    from crmlytics import btyd, churn, datasets, errors, kpi, quality, report, rules, segmentation
+    from crmlytics import (
+        btyd,
+        churn,
+        datasets,
+        errors,
+        kpi,
+        quality,
+        report,
+        rules,
+        segmentation,
+        sentiment,
+    )
     from crmlytics._model import load_model
 
 _ROOMS = (
@@ -26,6 +37,7 @@ _ROOMS = (
     "report",
     "rules",
     "segmentation",
+    "sentiment",
 )
 
 __all__ = [
@@ -40,6 +52,7 @@ __all__ = [
     "report",
     "rules",
     "segmentation",
+    "sentiment",
 ]
 
 if not TYPE_CHECKING:

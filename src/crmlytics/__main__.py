@@ -22,6 +22,7 @@ COMMANDS = {
     "churn": ("crmlytics.churn", "churn_risk"),
     "cross-sell": ("crmlytics.rules", "cross_sell"),
     "rules": ("crmlytics.rules", "mine_rules"),
+    "sentiment": ("crmlytics.sentiment", "score_sentiment"),
 }
 _IDS = ("customer_col", "order_col", "product_col")
 _TABLES = (
@@ -30,6 +31,7 @@ _TABLES = (
     "cuts",
     "feedback",
     "interactions",
+    "lexicon",
     "products",
     "segment_map",
 )  # options that may name a file with a table
@@ -193,7 +195,10 @@ def _run(options: dict[str, Any]) -> None:
     if on_bad == "drop":
         known = inspect.signature(clean_transactions).parameters
         roles = {role: name for role, name in named.items() if role in known}
-        table = clean_transactions(table, returns="keep", duplicates="keep", on_bad="drop", **roles)
+        if roles:  # texts have nothing that would have to be dropped
+            table = clean_transactions(
+                table, returns="keep", duplicates="keep", on_bad="drop", **roles
+            )
     given = {name: _value(name, value, command, function, ids) for name, value in options.items()}
     for name in _PRODUCTS:  # ids are numbers where the file has them as numbers
         column = named.get("product_col")
@@ -233,7 +238,7 @@ def _value(
         return [_number(part, float, flag, command) for part in value.split(",")]
     if isinstance(default, (int, float)):
         return _number(value, type(default), flag, command)
-    if name in _LISTS:
+    if name in _LISTS or (name == "flavour" and "," in value):
         return value.split(",")
     if int in kinds:  # a whole number, or none
         return _number(value, int, flag, command)

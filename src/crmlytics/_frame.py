@@ -14,93 +14,10 @@ import numpy as np
 
 from crmlytics import _checks, _columns, _lazy, _sentences
 from crmlytics._columns import Bools, Floats, Keys, Ticks
+from crmlytics._roles import FITS, role_kind
 from crmlytics.errors import ColumnError, DataError, OptionError
 
 T = TypeVar("T")
-
-# What a column must hold to play its role; every `*_col` word of the glossary is here once.
-ROLES = {
-    "customer_col": "id",
-    "order_col": "id",
-    "product_col": "key",
-    "level_col": "key",
-    "category_col": "key",
-    "price_col": "number",
-    "tier_col": "number",
-    "store_col": "key",
-    "date_col": "date",
-    "start_col": "date",
-    "end_col": "moment",
-    "amount_col": "number",
-    "quantity_col": "number",
-    "monetary_col": "number",
-    "margin_col": "number",
-    "segment_col": "key",
-    "label_col": "any",
-    "prob_col": "number",
-    "discount_col": "number",
-    "channel_col": "key",
-    "event_col": "key",
-    "opened_col": "moment",
-    "answered_col": "moment",
-    "resolved_col": "moment",
-    "score_col": "number",
-    "compound": "number",
-    "clv": "number",
-    "by": "group",
-    "features": "number",
-    "any": "any",
-}
-# Columns that a function's own answer has, and another function reads under the same name.
-ANSWERS = {
-    "recency_days": "number",
-    "frequency": "number",
-    "monetary": "number",
-    "r_score": "number",
-    "f_score": "number",
-    "m_score": "number",
-    "segment": "key",
-    "recency": "number",
-    "T": "number",
-    "monetary_value": "number",
-    "n_opportunities": "number",
-    "survivors": "number",
-    "as_of": "date",
-    "cutoff": "date",
-    "cohort": "date",
-    "period": "date",
-    "age": "number",
-    "size": "number",
-    "value": "number",
-    "rate": "number",
-    "lower": "number",
-    "upper": "number",
-    "complete": "flag",
-    "model": "key",
-    "measure": "key",
-    "until": "date",
-    "in_calibration": "flag",
-    **dict.fromkeys(("expected_purchases", "p_any_purchase", "p_alive", "group"), "number"),
-    **dict.fromkeys(("expected", "actual", "customers", "step"), "number"),
-    **dict.fromkeys(("expected_cumulative", "actual_cumulative"), "number"),
-    **dict.fromkeys(("r_min", "r_max", "f_min", "f_max", "m_min", "m_max"), "number"),
-    **dict.fromkeys(("fm_min", "fm_max"), "number"),
-    **dict.fromkeys(("support", "count"), "number"),
-    **dict.fromkeys(("tenure_days", "at_risk", "survival"), "number"),
-    **dict.fromkeys(("product_a", "product_b", "method", "kind"), "key"),
-    **dict.fromkeys(("bin", "n", "lift", "mean_probability"), "number"),
-    **dict.fromkeys(("contacted_share", "profit"), "number"),
-    "best": "flag",
-}
-_FITS = {
-    "id": {"number", "text", "flag"},
-    "key": {"number", "text", "flag", "date"},
-    "group": {"number", "text", "flag", "date"},
-    "date": {"date", "aware date"},
-    "moment": {"date", "aware date"},  # null where it has not come
-    "number": {"number"},
-    "flag": {"flag"},
-}
 
 _ENGINES = {
     nw.Implementation.PANDAS,
@@ -187,11 +104,6 @@ def _below_zero(values: Floats) -> Bools | None:
         return None
     negative = values < 0
     return negative if negative.any() else None
-
-
-def role_kind(option: str) -> str:
-    """Say what the column of an option, or of another function's answer, must hold."""
-    return ROLES.get(option) or ANSWERS.get(option) or "any"
 
 
 def read(
@@ -308,11 +220,11 @@ def _check_column(source: Source, role: str, option: str) -> None:
     kind, series = role_kind(option), source.column(role)
     if kind == "any" or len(source.table) == 0:
         return
-    if kind == "moment" and series.is_null().all():
+    if kind in {"moment", "text"} and series.is_null().all():
         return  # what holds nothing but nulls has no type to speak of
     found = _columns.family(series)
     where = f"column {source.names[role]!r} ({option})"
-    if found not in _FITS[kind]:
+    if found not in FITS[kind]:
         raise ColumnError(
             _sentences.wrong_type(source.caller, where, kind, _columns.describe(series))
         )
@@ -338,7 +250,7 @@ def _lazy_source(source: Source, options: dict[str, str]) -> Source:
         dtype, kind = schema[source.names[role]], role_kind(option)
         where = f"column {source.names[role]!r} ({option})"
         found = _columns.dtype_family(dtype)
-        if kind != "any" and (found not in _FITS[kind] or (duckdb and found == "aware date")):
+        if kind != "any" and (found not in FITS[kind] or (duckdb and found == "aware date")):
             aware = duckdb and found == "aware date"
             held = f"timestamps with a time zone ({dtype})" if aware else dtype
             raise ColumnError(_sentences.wrong_type(source.caller, where, kind, str(held)))

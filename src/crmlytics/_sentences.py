@@ -12,6 +12,7 @@ _WANTED = {
     "number": "numbers",
     "group": "keys",
     "flag": "True or False",
+    "text": "text",
 }
 
 

@@ -17,6 +17,7 @@ from crmlytics.report import (
     _churn,
     _clv,
     _definitions,
+    _feedback,
     _inputs,
     _kpi,
     _page,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 # The page, from top to bottom. A room adds a module `_<room>.py` with a function from Inputs to
 # Section, and a line here; what its Section holds in `customers` joins the customer table.
-SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section], ...] = (
+# None leaves a section out: its table was not handed over.
+SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section | None], ...] = (
     _quality.section,
     _kpi.section,
     _kpi.cohorts,
@@ -38,6 +40,7 @@ SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section], ...] = (
     _clv.section,
     _churn.section,
     _rules.section,
+    _feedback.section,
     _definitions.section,
 )
 
@@ -82,7 +85,10 @@ def build_report(
         Folder for the three files; made if it is not there.
     customers : table, optional
         One row a customer, also those without a purchase; joins ``customers.parquet``.
-    products, interactions, feedback, campaigns : table, optional
+    feedback : table, optional
+        What customers wrote: a column "text", and where they are there the id, the date and
+        "score" (0 to 10). Adds how customers feel, in English, Persian and Hebrew.
+    products, interactions, campaigns : table, optional
         Received and counted on the page.
     as_of : date, default the last date of the transactions
         The day on which the questions are asked, inclusive; later rows are not used.
@@ -107,7 +113,9 @@ def build_report(
         ``expected_spend``, ``clv``, ``clv_lower``, ``clv_upper``, ``clv_flag`` for the 365 days
         after `as_of`, where the data allow it; ``churn_probability``, ``value_at_risk``,
         ``churn_driver``; ``buy_again_1`` to ``buy_again_3``, ``offer_1`` to
-        ``offer_3``, ``offer_because``, where products are known; then columns of `customers`),
+        ``offer_3``, ``offer_because``, where products are known; ``sentiment``,
+        ``sentiment_last``, ``texts``, ``share_negative``, ``last_complaint``, where `feedback` has
+        customers and dates; then columns of `customers`),
         ``actions`` (``actions.csv``: the id, ``action``, ``segment``, ``monetary``, ``reason``;
         at most 100 good customers gone quiet, by money).
 
@@ -171,7 +179,7 @@ def write_report(
     inputs = _inputs.gather(
         transactions, columns=columns, as_of=as_of, duplicates=duplicates, others=others
     )
-    sections = [make(inputs) for make in SECTIONS]
+    sections = [part for make in SECTIONS if (part := make(inputs)) is not None]
     subtitle = f"{inputs.first_day} to {inputs.as_of}, {inputs.n_rows:,} transaction lines"
     html = _page.page(title, subtitle, sections, __version__)
     table = _customer_table(inputs, sections)
