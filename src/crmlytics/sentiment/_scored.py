@@ -1,6 +1,6 @@
 """What every engine returns: the scores of a list of texts, as arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,3 +42,24 @@ def labels(compound: Floats) -> Any:
     words = np.where(compound >= POSITIVE, "positive", lower).astype(object)
     words[np.isnan(compound)] = None
     return words
+
+
+def with_hits(scored: Scored, hits: Hits, loud: Floats, asked: Floats) -> Scored:
+    """Add the parts of the scores, with rows for the marks that made them larger."""
+    side = np.sign(scored.raw)
+    texts, words, rules = [hits.text], list(hits.word), list(hits.rule)
+    valences, parts = [hits.valence], [hits.contribution]
+    for mark, amount in (("!", side * loud), ("?", side * asked)):
+        rows = np.flatnonzero(amount)
+        words += [mark] * len(rows)
+        rules += ["emphasis"] * len(rows)
+        texts.append(rows)
+        valences.append(np.full(len(rows), np.nan))
+        parts.append(amount[rows])
+    text = np.concatenate(texts)
+    order = np.argsort(text, kind="stable")
+    laid_out = Hits(
+        text[order], [words[k] for k in order], np.concatenate(valences)[order],
+        [rules[k] for k in order], np.concatenate(parts)[order],
+    )  # fmt: skip
+    return replace(scored, hits=laid_out)

@@ -1,0 +1,225 @@
+"""Scores of Persian and Hebrew texts: one engine, two sets of lists.
+
+As in the English engine all texts are scored together, with ids of distinct tokens and masks. The
+rules are VADER's, with negations where these languages put them: after the word in Persian, mostly
+in its verb; before it in Hebrew.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crmlytics._columns import Bools, Floats, Ints
+from crmlytics.sentiment import _lexical_words, _normalise, _phrases, _tokens
+from crmlytics.sentiment._lexicon import Lexicon
+from crmlytics.sentiment._scored import Hits, Scored, with_hits
+from crmlytics.sentiment._sums import NEGATION, added_up, emphasis
+
+_TOGETHER = 2_000  # texts split at once
+_MARK = "\x01"
+_BEFORE, _AFTER = 0.5, 1.5  # what "but" does to what stands around it
+_BOOST = ((-1, 1.0), (-2, 0.95))  # where intensifiers stand, and how much they count there
+_REACH = {"negation_after": (1, 2), "negation_before": (-1, -2)}
+
+
+@dataclass
+class _Line:
+    """All tokens of all texts, one after another."""
+
+    text: Ints
+    starts: Ints
+    lengths: Ints
+    written: list[str]
+    ids: Ints
+    valence: Floats  # NaN where a token has none
+    booster: Floats
+    negation_after: Bools
+    negation_before: Bools
+    but: Bools
+    wordy: Bools
+    first: Ints  # where a phrase begins that ends here; else the place itself
+    inside: Bools  # part of a phrase
+
+
+def score(
+    texts: list[str],
+    *,
+    language: str,
+    lexicon: Lexicon | None = None,
+    explain: bool = False,
+) -> Scored:
+    """Score texts of one language, "fa" or "he"."""
+    plain = _normalise.normalised(texts)
+    line = _line(plain, language, lexicon)
+    _boosters_or_words(line)
+    last = np.flatnonzero(~np.isnan(line.valence))
+    value = line.valence[last].copy()
+    notes: list[list[str]] | None = [[] for _ in last] if explain else None
+    value = _boosted(line, last, value, language, notes)
+    value = _negated(line, last, value, notes)
+    value = _around_but(line, last, value, notes)
+    loud, asked = emphasis(plain)
+    known = (~np.isnan(line.valence) | line.inside) & (line.wordy | ~np.isnan(line.valence))
+    size = len(texts)
+    scored = added_up(
+        np.bincount(line.text[~_mark(line)], minlength=size), line.text[last], value, loud + asked,
+        np.bincount(line.text[line.wordy], minlength=size),
+        np.bincount(line.text[known], minlength=size),
+    )  # fmt: skip
+    if notes is None:
+        return scored
+    return with_hits(scored, _explained(line, last, value, notes), loud, asked)
+
+
+def _mark(line: _Line) -> Bools:
+    marks = np.array([token in _tokens.MARKS for token in line.written], dtype=bool)
+    return np.asarray(marks[line.ids], dtype=bool)
+
+
+def _line(texts: list[str], language: str, lexicon: Lexicon | None) -> _Line:
+    """Split texts, look tokens up and put phrases above their words."""
+    table = _lexical_words.Ids(language, lexicon)
+    dict.__setitem__(table, _MARK, -1)
+    find = _tokens.pattern(language).findall
+    parts = [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(texts), _TOGETHER):
+        some = [text.replace(_MARK, " ") for text in texts[start : start + _TOGETHER]]
+        found = find(f" {_MARK} ".join([*some, ""]))
+        parts.append(
+            np.fromiter(map(table.__getitem__, found), dtype=np.int64, count=len(found))
+        )
+    every = np.concatenate(parts)
+    ends = np.flatnonzero(every < 0)
+    lengths, ids = np.diff(ends, prepend=-1) - 1, every[every >= 0]
+    text = np.repeat(np.arange(len(texts)), lengths)
+    columns = [np.array(column) for column in zip(*table.rows, strict=True)]
+    if not columns:
+        columns = [np.zeros(0)] * 6
+    kinds = [float, float, bool, bool, bool, bool]
+    spread: list[Any] = [
+        column.astype(kind)[ids] for column, kind in zip(columns, kinds, strict=True)
+    ]
+    line = _Line(
+        text, np.cumsum(lengths) - lengths, lengths, table.written, ids, *spread,
+        np.arange(len(ids)), np.zeros(len(ids), dtype=bool),
+    )  # fmt: skip
+    phrases: dict[tuple[str, ...], tuple[str, float]] = dict(table.lists.phrases)
+    if lexicon is not None:
+        phrases |= {
+            tuple(_lexical_words.clean(word, language) for word in phrase): ("valence", valence)
+            for phrase, valence in lexicon.phrases.items()
+        }
+    for start, end, (kind, worth) in _phrases.find(table.plain, ids, text, phrases):
+        _put(line, start, end, kind, worth)
+    return line
+
+
+def _put(line: _Line, start: int, end: int, kind: str, value: float) -> None:
+    """Let a phrase stand for its words: what it means is where it ends."""
+    line.valence[start:end] = np.nan
+    line.booster[start:end] = 0.0
+    for flags in (line.negation_after, line.negation_before, line.but):
+        flags[start:end] = False
+    line.first[end - 1] = start
+    if kind == "valence":
+        line.inside[start:end] = True
+        line.valence[end - 1] = value if value else np.nan
+    elif kind == "booster":
+        line.booster[end - 1] = value
+    else:
+        getattr(line, kind)[end - 1] = True
+
+
+def _boosters_or_words(line: _Line) -> None:
+    """Decide on words that are both: right before a word with a valence they only boost it."""
+    both = (line.booster != 0) & ~np.isnan(line.valence)
+    if not len(both):
+        return
+    same = np.append(line.text[1:] == line.text[:-1], False)
+    before_word = np.append(~np.isnan(line.valence[1:]), False) & same
+    line.valence[both & before_word] = np.nan
+    line.booster[both & ~before_word] = 0.0
+
+
+def _beside(line: _Line, last: Ints, step: int) -> tuple[Ints, Bools]:
+    """Return the place some steps away from each hit, and whether nothing parts the two.
+
+    What parts them: the end of the text, another word with a valence, "but" and marks.
+    """
+    here = last if step > 0 else line.first[last]
+    place = here + step
+    there = (place >= 0) & (place < len(line.text))
+    place = np.where(there, place, 0)
+    there &= line.text[place] == line.text[last]
+    for between in range(1, abs(step)):
+        middle = np.where(there, here + (between if step > 0 else -between), 0)
+        there &= np.isnan(line.valence[middle]) & ~line.but[middle] & ~line.inside[middle]
+    return place, there & ~line.inside[place]
+
+
+def _boosted(
+    line: _Line, last: Ints, value: Floats, language: str, notes: list[list[str]] | None
+) -> Floats:
+    """Intensifiers move a word away from zero or towards it."""
+    places = [*_BOOST, (1, 1.0)] if language == "he" else list(_BOOST)
+    for step, share in places:
+        place, there = _beside(line, last, step)
+        by = np.where(there & np.isnan(line.valence[place]), line.booster[place], 0.0) * share
+        if step > 0 and len(place):  # it may belong to the word behind it
+            onward = np.minimum(place + 1, len(line.text) - 1)
+            taken = (line.text[onward] == line.text[last]) & ~np.isnan(line.valence[onward])
+            by = np.where(taken & (onward > place), 0.0, by)
+        value = value + np.sign(value) * by
+        _note(notes, by != 0, "moved", line, place)
+    return value
+
+
+def _negated(
+    line: _Line, last: Ints, value: Floats, notes: list[list[str]] | None
+) -> Floats:
+    """Negations turn a word once, however many mark it (no problem it had not)."""
+    turned = np.zeros(len(last), dtype=bool)
+    for kind, steps in _REACH.items():
+        for step in steps:
+            place, there = _beside(line, last, step)
+            new = there & getattr(line, kind)[place] & ~turned
+            turned |= new
+            _note(notes, new, "negated", line, place)
+    return np.where(turned, value * NEGATION, value)
+
+
+def _around_but(
+    line: _Line, last: Ints, value: Floats, notes: list[list[str]] | None
+) -> Floats:
+    """What follows the first "but" counts more than what stands before it."""
+    border = np.full(len(line.starts), -1, dtype=np.int64)
+    places = np.flatnonzero(line.but)[::-1]
+    border[line.text[places]] = places
+    at = border[line.text[last]]
+    before, after = (at >= 0) & (last < at), (at >= 0) & (last > at)
+    _note(notes, before, "before but")
+    _note(notes, after, "after but")
+    return value * np.where(before, _BEFORE, np.where(after, _AFTER, 1.0))
+
+
+def _note(
+    notes: list[list[str]] | None,
+    where: Bools,
+    what: str,
+    line: _Line | None = None,
+    place: Ints | None = None,
+) -> None:
+    if notes is None:
+        return
+    for row in np.flatnonzero(where):
+        by = "" if line is None or place is None else f" by {line.written[line.ids[place[row]]]}"
+        notes[row].append(f"{what}{by}")
+
+
+def _explained(line: _Line, last: Ints, value: Floats, notes: list[list[str]]) -> Hits:
+    spans = zip(line.first[last].tolist(), last.tolist(), strict=True)
+    said = [" ".join(line.written[line.ids[k]] for k in range(a, b + 1)) for a, b in spans]
+    return Hits(
+        line.text[last], said, line.valence[last], ["; ".join(each) for each in notes], value
+    )

@@ -1,0 +1,58 @@
+"""From the values of words to the scores of texts: sums, emphasis and shares, as VADER has them."""
+
+import numpy as np
+
+from crmlytics._columns import Floats, Ints
+from crmlytics.sentiment._scored import ALPHA, Scored
+
+NEGATION = -0.74  # Hutto and Gilbert 2014: what a negation makes of a valence
+_EXCLAMATION, _MOST_EXCLAMATIONS = 0.292, 4
+_QUESTION, _MANY_QUESTIONS = 0.18, 0.96
+
+
+def emphasis(texts: list[str]) -> tuple[Floats, Floats]:
+    """Return what exclamation marks and question marks add to the size of a score."""
+    size = len(texts)
+    marks = np.fromiter((each.count("!") for each in texts), dtype=np.int64, count=size)
+    asks = np.fromiter(
+        (each.count("?") if each.isascii() else each.count("?") + each.count("؟")
+         for each in texts), dtype=np.int64, count=size,
+    )  # fmt: skip
+    loud = np.minimum(marks, _MOST_EXCLAMATIONS) * _EXCLAMATION
+    asked = np.where(asks < 2, 0.0, np.where(asks <= 3, asks * _QUESTION, _MANY_QUESTIONS))
+    return loud, asked
+
+
+def added_up(
+    lengths: Ints, text: Ints, value: Floats, emphasis: Floats, n_words: Ints, n_known: Ints
+) -> Scored:
+    """Add up the values of the words with a valence; `text` is where each stands.
+
+    `lengths` are the tokens of each text.
+    """
+    size = len(lengths)
+    # bincount adds in the order of the words, as a loop does, so that the last bits agree
+    raw = np.bincount(text, value, size)
+    raw = np.where(lengths > 0, raw + np.sign(raw) * emphasis, 0.0)
+    up, down = value > 0, value < 0
+    positive = np.bincount(text[up], value[up] + 1, size)
+    negative = np.bincount(text[down], value[down] - 1, size)
+    neutral = lengths - np.bincount(text[value != 0], minlength=size)
+    more, less = positive > np.abs(negative), positive < np.abs(negative)
+    positive = np.where(more, positive + emphasis, positive)
+    negative = np.abs(np.where(less, negative - emphasis, negative))
+    total = positive + negative + neutral
+    shares = [part / np.where(total > 0, total, 1) for part in (positive, neutral, negative)]
+    return Scored(
+        raw, rounded(raw / np.sqrt(raw * raw + ALPHA), 4), *(rounded(s, 3) for s in shares),
+        n_words.astype(np.int64), n_known.astype(np.int64),
+    )  # fmt: skip
+
+
+def rounded(values: Floats, digits: int) -> Floats:
+    """Round as Python's round does: by the decimal value, not by a product that is a bit off."""
+    scaled = np.abs(values * 10.0**digits)
+    made = np.round(values, digits)
+    for place in np.flatnonzero(np.abs(scaled - np.trunc(scaled) - 0.5) < 1e-6):
+        made[place] = round(float(values[place]), digits)
+    return np.asarray(made)
