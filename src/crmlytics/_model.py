@@ -41,7 +41,9 @@ _KINDS = {
     "ClvModel": "crmlytics.kpi._clv_model",
     "ChurnModel": "crmlytics.churn._churn_model",
     "SuggestionModel": "crmlytics.rules._suggestions",
+    "SentimentModel": "crmlytics.sentiment._sentiment_model",
     "SurvivalModel": "crmlytics.churn._survival_model",
+    "TopicModel": "crmlytics.sentiment._topic_model",
 }
 _JSON, _ARRAYS = "model.json", "arrays.npz"
 

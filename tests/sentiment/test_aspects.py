@@ -87,7 +87,8 @@ def test_every_library_gets_its_own_kind_and_the_same_rows(make_eager, plain, sc
         ),
         # none in the sentence: the whole text
         ("We had the food. It was awful.", "We had the food. It was awful.", "text"),
-        # the other sentence speaks of another aspect
+        # the other clause, or sentence, speaks of another aspect
+        ("We had the food, but the service was awful.", "We had the food", "clause"),
         ("We had the food. The service was awful.", "We had the food.", "clause"),
     ],
 )
@@ -184,7 +185,7 @@ def test_the_simulated_shop(shop):
     assert (right.groupby(clear["language"]).mean() > FLOOR).all()
 
 
-FLOOR = 0.8
+FLOOR = 0.9
 
 
 def test_order_of_rows_is_nothing(shop):

@@ -35,7 +35,8 @@ def simulated(seed=0, n_customers=80):
     table = pd.DataFrame(
         {
             "customer_id": who,
-            "date": np.datetime64("2026-01-01", "us") + rng.integers(0, 360, len(who)).astype("m8[D]"),
+            "date": np.datetime64("2026-01-01", "us")
+            + rng.integers(0, 360, len(who)).astype("m8[D]"),
             "text": "written",
             "compound": np.clip(truth[who] + rng.normal(0, 0.3, len(who)), -1, 1).round(4),
         }
@@ -88,7 +89,9 @@ def test_customers_who_differ_keep_most_of_their_own_mean(plain):
     mean = np.array([(-0.9 / 4 - 0.7 / 2 - 0.8) / 1.75, 0.7])
     trust = evidence / (evidence + k)
     centre = (trust * mean).sum() / trust.sum()
-    assert got["mean"].tolist() == pytest.approx(list(trust * mean + (1 - trust) * centre), rel=1e-12)
+    assert got["mean"].tolist() == pytest.approx(
+        list(trust * mean + (1 - trust) * centre), rel=1e-12
+    )
     precision = (1 / (between + within / evidence)).sum()
     variance = within / (evidence + k) + (k / (evidence + k)) ** 2 / precision
     width = 2 * 1.959963984540054 * np.sqrt(variance)
@@ -100,7 +103,7 @@ def test_slope_is_that_of_weighted_least_squares(plain):
     got = plain(customer_sentiment(table, as_of="2026-12-31"))
     for place in (0, 7, 30):
         mine = table[table["customer_id"] == place]
-        if mine["date"].nunique() == 1:
+        if len(set(mine["date"])) == 1:
             assert math.isnan(got["slope"][place])
             continue
         age = (pd.Timestamp("2026-12-31") - mine["date"]).dt.days.to_numpy()
@@ -140,7 +143,9 @@ def test_a_single_text_has_no_interval_and_equal_ones_none_of_any_length(plain):
 
 def test_old_words_count_for_little_and_the_mean_goes_back_to_that_of_all(plain):
     table, _ = simulated()
-    first = table.assign(date=table["date"].where(table["customer_id"] > 0, pd.Timestamp("1990-01-01")))
+    first = table.assign(
+        date=table["date"].where(table["customer_id"] > 0, pd.Timestamp("1990-01-01"))
+    )
     got = plain(customer_sentiment(first, as_of="2026-12-31"))
     centre = got["mean"].mean()
     assert got["mean"][0] == pytest.approx(centre, abs=0.05)

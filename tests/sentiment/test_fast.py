@@ -15,7 +15,7 @@ pytest.importorskip("numba")
 
 from vaderSentiment import vaderSentiment as V
 
-from crmlytics.sentiment import _fast, _fast_but, _fast_words
+from crmlytics.sentiment import _fast, _fast_but, _fast_words, _vader
 
 SPOKEN = """
 but BUT but But no No NO nor or kind kind of of least at very so SO this never without doubt
@@ -124,6 +124,14 @@ def test_adversarial_texts(n, most):
     assert_same(adversarial(n, 7, most))
 
 
+def test_the_engine_on_numpy_agrees():
+    texts = adversarial(3000, 5, 20)
+    wanted = _vader.score(texts)
+    names = ("raw", "compound", "positive", "neutral", "negative", "n_words", "n_known")
+    for name, found in zip(names, _fast.score(texts), strict=True):
+        np.testing.assert_array_equal(found, getattr(wanted, name), name)
+
+
 def test_few_words_and_many_buts():
     """Values that meet again and again after they are scaled: what the faulty rule turns on."""
     rng = random.Random(3)  # noqa: S311
@@ -178,13 +186,6 @@ def test_the_rule_of_but(values, but):
         found = np.array(values, dtype=float)
         rule(found)
         np.testing.assert_array_equal(found, np.delete(wanted, but))
-
-
-def test_shares_round_as_in_python():
-    """Seven neutral words, 13/16 by the second: 0.8125 is a tie, which Python rounds to even."""
-    assert _fast._rounded(np.array([0.8125, 0.0005, 0.4375, -0.0625]), 3).tolist() == [
-        round(value, 3) for value in (0.8125, 0.0005, 0.4375, -0.0625)
-    ]
 
 
 def test_order_and_company_do_not_matter(monkeypatch):

@@ -45,7 +45,9 @@ def test_every_library_gets_its_own_kind_and_the_same_numbers(make_eager, plain,
     assert type(answer) is type(table)
     assert list(schema(answer)) == COLUMNS
     got = plain(answer)
-    assert got["period"].tolist() == [pd.Timestamp("2026-01-05") + pd.Timedelta(weeks=k) for k in range(5)]
+    assert got["period"].tolist() == [
+        pd.Timestamp("2026-01-05") + pd.Timedelta(weeks=k) for k in range(5)
+    ]
     assert got["n"].tolist() == N
     assert got["n_negative"].tolist() == NEGATIVE
     assert got["share_negative"].tolist()[:3] == [0.2, 0.125, 0.75]
@@ -93,7 +95,9 @@ def test_the_last_period_that_is_not_over_never_alarms(plain):
     assert got["n"][3] == 11  # the text of Sunday is not seen
     # nor do the others see it
     assert got["centre"].tolist() == pytest.approx([2 / 24, 3 / 24, 3 / 24, 4 / 36])
-    assert plain(sentiment_trend(table, as_of="2026-02-01"))["alert"].tolist() == [False] * 3 + [True]
+    assert plain(sentiment_trend(table, as_of="2026-02-01"))["alert"].tolist() == [False] * 3 + [
+        True
+    ]
 
 
 def test_a_baseline_keeps_what_is_usual_apart_from_what_is_new(plain):
@@ -106,17 +110,17 @@ def test_a_baseline_keeps_what_is_usual_apart_from_what_is_new(plain):
 
 
 def test_dispersion_is_the_median_moving_range_and_widens_limits_and_tails(plain):
-    k, n = [40, 10, 35, 12, 44, 9, 41, 13, 38, 11], [100] * 10
+    k, n = [33, 17, 31, 18, 34, 16, 32, 19, 30, 18], [100] * 10
     got = plain(line(k, n))
     centre = sum(k) / 1000
     standard = (np.array(k) / 100 - centre) / math.sqrt(centre * (1 - centre) / 100)
     # median of the range of two standard normal values: sqrt(2) * 0.67449
     wanted = np.median(np.abs(np.diff(standard))) / (math.sqrt(2) * norm.ppf(0.75))
     assert got["dispersion"].tolist() == pytest.approx([wanted] * 10, rel=1e-4)
-    other = (sum(k) - 40) / 900
+    other = (sum(k) - 33) / 900
     half = 3 * wanted * math.sqrt(other * (1 - other) / 100)
     assert got["upper_limit"][0] == pytest.approx(other + half, rel=1e-4)
-    tail = fisher_exact([[40, 60], [sum(k) - 40, 900 - sum(k) + 40]], alternative="greater")[1]
+    tail = fisher_exact([[33, 67], [sum(k) - 33, 900 - sum(k) + 33]], alternative="greater")[1]
     assert got["p_value"][0] == pytest.approx(norm.sf(norm.isf(tail) / wanted), rel=1e-3)
     assert not got["alert"].any()
     assert plain(line(k[:7], n[:7]))["dispersion"].tolist() == [1.0] * 7  # too few to tell
@@ -143,7 +147,8 @@ def test_false_alarms_are_rare_even_where_texts_depend_on_each_other(rho, most):
 
 
 @pytest.mark.parametrize(
-    ("period", "first", "size"), [("D", "2026-01-05", 35), ("M", "2026-01-01", 2), ("Q", "2026-01-01", 1)]
+    ("period", "first", "size"),
+    [("D", "2026-01-05", 35), ("M", "2026-01-01", 2), ("Q", "2026-01-01", 1)],
 )
 def test_periods(period, first, size, plain):
     got = plain(sentiment_trend(pd.DataFrame(texts()), period=period, as_of="2026-02-08"))

@@ -164,7 +164,5 @@ def _customers(texts: "pd.DataFrame", inputs: Inputs) -> "pd.DataFrame | None":
     same = known[who].dtype.kind == inputs.transactions[who].dtype.kind
     if not len(known) or not same:
         return None
-    found = sentiment.customer_sentiment(
-        known, as_of=inputs.as_of, customer_col=who, date_col=date
-    )
+    found = sentiment.customer_sentiment(known, as_of=inputs.as_of, customer_col=who, date_col=date)
     return found[[who, *_KEPT]].rename(columns=_KEPT)

@@ -90,7 +90,8 @@ def score_aspects(
     -----
     Sentences are split at words such as but, however, although, while (ولی، اما; אבל, אך, אולם), at
     semicolons, and at commas between two aspects. The smallest part that mentions the aspect and
-    has a known word is scored; the whole text only if its other sentences mention no other aspect.
+    has a known word is scored: the whole sentence, or text, only if the rest of it mentions no
+    other aspect.
     Where no word is known at all, compound is 0.
     Terms match whole words, whatever their case, in light inflection: English plurals, Persian
     ها، های، ی، ش and the like, Hebrew prefixes and plurals. Longer terms match longer forms: give
@@ -223,19 +224,26 @@ def _chosen(
 ) -> tuple[list[str], str]:
     """Return the parts of a text that speak of an aspect, the smallest with a known word."""
     own = [place for place in mine if aspect in place.aspects]
-    levels = [
-        next((k for k, part in enumerate(place.parts) if scores.has_word(part, language)), _NO_WORD)
-        for place in own
-    ]
+    levels = []
+    for place in own:
+        # what another clause says of another aspect is no opinion on this one
+        apart = any(
+            other.number == place.number
+            and other.parts[1] != place.parts[1]
+            and other.aspects - {aspect}
+            for other in mine
+        )
+        parts = place.parts[:2] if apart else place.parts
+        known = (k for k, part in enumerate(parts) if scores.has_word(part, language))
+        levels.append(next(known, _NO_WORD))
     best = min(levels)
     if best < _NO_WORD:
         limit = max(best, 1)  # between commas or between "but": both are clauses
-        parts = [
+        chosen = [
             place.parts[level] for place, level in zip(own, levels, strict=True) if level <= limit
         ]
-        return list(dict.fromkeys(parts)), "clause" if limit == 1 else "sentence"
-    sentences = {place.number for place in own}
-    apart = any(place.aspects - {aspect} for place in mine if place.number not in sentences)
-    if not apart and scores.has_word(text, language):
+        return list(dict.fromkeys(chosen)), "clause" if limit == 1 else "sentence"
+    elsewhere = any(aspect not in place.aspects for place in mine)
+    if not elsewhere and scores.has_word(text, language):
         return [text], "text"
     return list(dict.fromkeys(place.parts[0] for place in own)), "clause"

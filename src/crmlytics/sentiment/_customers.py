@@ -136,10 +136,10 @@ def customer_sentiment(
     ...     }
     ... )
     >>> found = crm.sentiment.customer_sentiment(feedback)
-    >>> found[["customer_id", "last", "n", "share_negative", "last_complaint"]].round(2)
-       customer_id  last  n  share_negative last_complaint
-    0            1  0.81  2             0.5     2026-01-01
-    1            2  0.54  2             0.0            NaT
+    >>> found[["customer_id", "n", "n_negative", "share_negative", "last_complaint"]]
+       customer_id  n  n_negative  share_negative last_complaint
+    0            1  2           1             0.5     2026-01-01
+    1            2  2           0             0.0            NaT
     """
     caller = "customer_sentiment"
     life = _checks.number(half_life_days, name="half_life_days", caller=caller, low=0.1)

@@ -194,36 +194,34 @@ def _used(source: Source, scores: Floats, written: Bools) -> Bools:
 
 @dataclass(frozen=True)
 class _Answers:
-    """Answers in runs of a cluster each; a row of weight w stands for w clusters."""
+    """Answers in runs of a cluster each; a cluster of weight w stands for w like it."""
 
-    said: Any  # row, aspect: 0 nothing, 1 praise, 2 blame, 3 mention
+    said: Any  # row, aspect: 0 nothing, 1 praise, 2 blame, 3 mention; each different answer once
     score: Floats
-    weights: Floats
+    weights: Floats  # how often each was given
+    rows: Ints  # the answers, cluster after cluster
     starts: Ints
+    of_cluster: Floats  # weight of each cluster
 
     def counts(self, side: int) -> tuple[Floats, Floats]:
         """Return how many answers say so of each aspect, cluster by cluster and in all."""
         flags = (self.said == side).astype(np.float64)
-        per = np.add.reduceat(flags, self.starts, axis=0)
-        return per, self.weights @ flags
-
-    @property
-    def of_cluster(self) -> Floats:
-        """The weight of each cluster."""
-        return self.weights[self.starts]
+        return np.add.reduceat(flags[self.rows], self.starts, axis=0), self.weights @ flags
 
 
 def _answers(said: Any, scores: Floats, who: Any) -> _Answers:
     """Put answers in an order that depends on what they say alone; equal ones become one row."""
-    whole = np.column_stack([scores, said])
+    whole = np.column_stack([scores + 0.0, said])  # -0.0 and 0.0 are one score
     rows = np.ascontiguousarray(whole).view(f"V{whole.shape[1] * 8}").ravel()
     _, first, code, n = np.unique(rows, return_index=True, return_inverse=True, return_counts=True)
-    if who is None:
-        weights = n.astype(np.float64)
-        return _Answers(said[first], scores[first], weights, np.arange(len(first)))
-    order = np.lexsort((code, who))
-    starts = np.flatnonzero(np.diff(who[order], prepend=who[order[0]] - 1))
-    return _Answers(said[order], scores[order], np.ones(len(order)), starts)
+    weights, order, starts = n.astype(np.float64), np.arange(len(first)), np.arange(len(first))
+    of_cluster = weights
+    if who is not None:
+        by_customer = np.lexsort((code, who))
+        order = code[by_customer]
+        starts = np.flatnonzero(np.diff(who[by_customer], prepend=who[by_customer[0]] - 1))
+        of_cluster = np.ones(len(starts))
+    return _Answers(said[first], scores[first], weights, order, starts, of_cluster)
 
 
 def effects(said: Any, scores: Floats, who: Any, level: float) -> dict[str, Any]:
@@ -236,8 +234,9 @@ def effects(said: Any, scores: Floats, who: Any, level: float) -> dict[str, Any]
     here = np.concatenate([[True], *(each for _, each in per)]) > 0
     nps = 100.0 * (answers.score >= _PROMOTER) - 100.0 * (answers.score <= _DETRACTOR)
     fit = _jackknife.least_squares(
-        x[:, here], np.column_stack([answers.score, nps]), answers.weights, answers.starts
-    )
+        x[:, here], np.column_stack([answers.score, nps]), answers.weights, answers.rows,
+        answers.starts,
+    )  # fmt: skip
     place = np.where(here, np.cumsum(here) - 1, -1)[1:].reshape(3, size)[:2]
     found = [_of_aspect(fit, answers, per, place, each, level) for each in range(size)]
     numbers = {name: np.array([one[name] for one in found]) for name in found[0]}
@@ -297,7 +296,7 @@ def _nps(
     fit: Fit, answers: _Answers, per: list[tuple[Floats, Floats]], at: list[int], aspect: int
 ) -> tuple[float, Floats]:
     """Return the effect on the NPS, and what it is without each cluster."""
-    lengths = np.diff(np.append(answers.starts, len(answers.score)))
+    lengths = np.diff(np.append(answers.starts, len(answers.rows)))
     n = answers.weights.sum()
     value, without, said = 0.0, np.zeros(len(lengths)), False
     for side in range(2):

@@ -1,15 +1,14 @@
 """English texts scored by the compiled rules of VADER, where numba is installed."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from crmlytics._columns import Bools, Floats, Ints
+from crmlytics.sentiment._sums import rounded
 
 Scores = tuple[Floats, Floats, Floats, Floats, Floats, Ints, Ints]
 
-_TIE = 1e-6  # of the last place: as near as that to a half, numpy may round the other way
 _BATCH = 1 << 16  # texts: between batches signals are heard
 _PLACES = (4, 3, 3, 3)  # as vaderSentiment rounds compound, positive, neutral, negative
 
@@ -49,14 +48,7 @@ def score(texts: Sequence[str]) -> Scores:
         _fast_kernels.score(
             letters, np.cumsum(sizes), int(sizes.max()), table, scores[:, here], counts[:, here]
         )
-    rounded: Any = (_rounded(row, places) for row, places in zip(scores[1:], _PLACES, strict=True))
-    return (scores[0].copy(), *rounded, counts[0].copy(), counts[1].copy())
-
-
-def _rounded(values: Floats, places: int) -> Floats:
-    """Round as Python does, which looks at the exact number where numpy looks at a product."""
-    scaled = values * 10.0**places
-    rounded: Floats = np.rint(scaled) / 10.0**places
-    for row in np.flatnonzero(np.abs(scaled - np.floor(scaled) - 0.5) < _TIE):
-        rounded[row] = round(float(values[row]), places)
-    return rounded
+    compound, positive, neutral, negative = (
+        rounded(row, places) for row, places in zip(scores[1:], _PLACES, strict=True)
+    )
+    return scores[0].copy(), compound, positive, neutral, negative, counts[0], counts[1]

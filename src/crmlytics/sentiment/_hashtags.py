@@ -7,7 +7,7 @@ from crmlytics.sentiment import _vader_words
 
 _TAG = re.compile(r"#(\w+)")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
-_LONGEST = 40  # letters: what is longer is no hashtag that anyone reads
+_LONGEST, _LONGEST_WORD = 30, 14  # letters
 _PLAIN = """
 the this that these my our your you me we it its is are was be been to of for and with from have
 has had get got in on at by all day time service customer support food product company app phone
@@ -25,9 +25,17 @@ def _known() -> frozenset[str]:
     return frozenset(laden | single | set(source.negations) | set(_PLAIN.split()))
 
 
-def spoken(text: str) -> str:
-    """Return the text with its hashtags as words: #BAD as BAD, #lovethis as love this."""
-    return _TAG.sub(lambda found: _words(found[1]), text)
+class Hashtags(dict[str, str]):
+    """Hashtags -> their words; each is looked at once."""
+
+    def __missing__(self, tag: str) -> str:
+        """Take in a hashtag."""
+        self[tag] = words = _words(tag)
+        return words
+
+    def spoken(self, text: str) -> str:
+        """Return a text with its hashtags as words: #BAD as BAD, #lovethis as love this."""
+        return _TAG.sub(lambda found: self[found[1]], text)
 
 
 def _words(tag: str) -> str:
@@ -42,11 +50,13 @@ def _words(tag: str) -> str:
 def _cut(tag: str) -> str | None:
     """Cut letters into the fewest known words; None where that cannot be done."""
     known, lower = _known(), tag.lower()
+    if lower in known:
+        return tag
     best: list[tuple[int, ...] | None] = [()]  # for each length: where the words end
     for end in range(1, len(lower) + 1):
         choices = [
             (*before, end)
-            for start in range(end)
+            for start in range(max(0, end - _LONGEST_WORD), end)
             if (before := best[start]) is not None and lower[start:end] in known
         ]
         best.append(min(choices, key=len, default=None))

@@ -24,7 +24,9 @@ def valences() -> dict[str, float]:
 
     def union(names: list[str]) -> set[str]:
         listed = [getattr(Lexicons, f"EmotionalVariety_{name}", []) for name in names]
-        return {folded(word) for word in _normalise.normalised([w for part in listed for w in part])}
+        return {
+            folded(word) for word in _normalise.normalised([w for part in listed for w in part])
+        }
 
     small = {folded(row["word"]) for row in _lists.read("stop_words") if row["language"] == "he"}
     glad = union([*_GLAD, *(f"Not{name}" for name in _NOT_SAD)])

@@ -19,13 +19,15 @@ class Fit:
     broken: Bools  # cluster, column: without the cluster there is no such coefficient
 
 
-def least_squares(x: Floats, y: Floats, weights: Floats, starts: Ints) -> Fit:
+def least_squares(x: Floats, y: Floats, weights: Floats, rows: Ints, starts: Ints) -> Fit:
     """Fit, and refit without each cluster, in closed form.
 
-    Clusters are runs of rows that begin at `starts`. Without cluster g the coefficients are
-    ``b - A X_g' (I - X_g A X_g')^-1 e_g`` with A the inverse of X'X: with one row a cluster the
-    squares of these changes add up to HC3 (MacKinnon and White 1985), with more to CR3 (Bell and
-    McCaffrey 2002). A row of weight w stands for w clusters of that one row.
+    `x` and `y` hold each different answer once, `weights` how often it was given. `rows` are the
+    answers, cluster after cluster, and `starts` where each cluster begins.
+
+    Without cluster g the coefficients are ``b - A X_g' (I - X_g A X_g')^-1 e_g`` with A the inverse
+    of X'X: with one row a cluster the squares of these changes add up to HC3 (MacKinnon and White
+    1985), with more to CR3 (Bell and McCaffrey 2002).
     """
     gram = (x * weights[:, None]).T @ x
     inverse = np.asarray(np.linalg.pinv(gram, rcond=1e-12, hermitian=True), dtype=np.float64)
@@ -33,7 +35,7 @@ def least_squares(x: Floats, y: Floats, weights: Floats, starts: Ints) -> Fit:
     projection = inverse @ gram
     known = np.abs(projection - np.eye(len(gram))).max(axis=1) < 1e-7
     residual = y - x @ beta
-    sizes = np.diff(np.append(starts, len(x)))
+    sizes = np.diff(np.append(starts, len(rows)))
     changes = np.zeros((len(starts), x.shape[1], y.shape[1]))
     broken = np.zeros((len(starts), x.shape[1]), dtype=bool)
     for size in np.unique(sizes):
@@ -41,8 +43,8 @@ def least_squares(x: Floats, y: Floats, weights: Floats, starts: Ints) -> Fit:
         step = max(1, 2_000_000 // (int(size) * x.shape[1]))
         for begin in range(0, len(chosen), step):
             part = chosen[begin : begin + step]
-            rows = starts[part][:, None] + np.arange(size)
-            changes[part], broken[part] = _without(x[rows], residual[rows], inverse)
+            mine = rows[starts[part][:, None] + np.arange(size)]
+            changes[part], broken[part] = _without(x[mine], residual[mine], inverse)
     return Fit(beta, known, changes, broken)
 
 

@@ -98,9 +98,7 @@ def _arabic(text: str) -> str | None:
 @overload
 def detect_language(feedback: str, *, text_col: str = "text") -> str | None: ...
 @overload
-def detect_language(
-    feedback: "IntoDataFrameT", *, text_col: str = "text"
-) -> "IntoDataFrameT": ...
+def detect_language(feedback: "IntoDataFrameT", *, text_col: str = "text") -> "IntoDataFrameT": ...
 def detect_language(feedback: Any, *, text_col: str = "text") -> Any:
     """Tell English, Persian and Hebrew texts from each other and from all others.
 
@@ -138,7 +136,10 @@ def detect_language(feedback: Any, *, text_col: str = "text") -> Any:
     Examples
     --------
     >>> import crmlytics as crm
-    >>> [crm.sentiment.detect_language(text) for text in ("Great!", "خیلی خوب بود", "Sehr gut und schnell")]
+    >>> [
+    ...     crm.sentiment.detect_language(text)
+    ...     for text in ("Great!", "خیلی خوب بود", "Sehr gut und schnell")
+    ... ]
     ['en', 'fa', None]
     """
     if isinstance(feedback, str):

@@ -17,9 +17,9 @@ from crmlytics.sentiment._scored import Hits, Scored, with_hits
 from crmlytics.sentiment._sums import NEGATION, added_up, emphasis
 
 _TOGETHER = 2_000  # texts split at once
-_MARK = "\x01"
 _BEFORE, _AFTER = 0.5, 1.5  # what "but" does to what stands around it
 _BOOST = ((-1, 1.0), (-2, 0.95))  # where intensifiers stand, and how much they count there
+_LOOKED_UP = ("valence", "booster", "negation_after", "negation_before", "but", "wordy")
 _REACH = {"negation_after": (1, 2), "negation_before": (-1, -2)}
 
 
@@ -29,7 +29,6 @@ class _Line:
 
     text: Ints
     starts: Ints
-    lengths: Ints
     written: list[str]
     ids: Ints
     valence: Floats  # NaN where a token has none
@@ -80,15 +79,13 @@ def _mark(line: _Line) -> Bools:
 def _line(texts: list[str], language: str, lexicon: Lexicon | None) -> _Line:
     """Split texts, look tokens up and put phrases above their words."""
     table = _lexical_words.Ids(language, lexicon)
-    dict.__setitem__(table, _MARK, -1)
+    dict.__setitem__(table, _tokens.MARK, -1)
     find = _tokens.pattern(language).findall
     parts = [np.zeros(0, dtype=np.int64)]
     for start in range(0, len(texts), _TOGETHER):
-        some = [text.replace(_MARK, " ") for text in texts[start : start + _TOGETHER]]
-        found = find(f" {_MARK} ".join([*some, ""]))
-        parts.append(
-            np.fromiter(map(table.__getitem__, found), dtype=np.int64, count=len(found))
-        )
+        some = [text.replace(_tokens.MARK, " ") for text in texts[start : start + _TOGETHER]]
+        found = find(f" {_tokens.MARK} ".join([*some, ""]))
+        parts.append(np.fromiter(map(table.__getitem__, found), dtype=np.int64, count=len(found)))
     every = np.concatenate(parts)
     ends = np.flatnonzero(every < 0)
     lengths, ids = np.diff(ends, prepend=-1) - 1, every[every >= 0]
@@ -97,12 +94,13 @@ def _line(texts: list[str], language: str, lexicon: Lexicon | None) -> _Line:
     if not columns:
         columns = [np.zeros(0)] * 6
     kinds = [float, float, bool, bool, bool, bool]
-    spread: list[Any] = [
-        column.astype(kind)[ids] for column, kind in zip(columns, kinds, strict=True)
-    ]
+    spread: dict[str, Any] = {
+        name: column.astype(kind)[ids]
+        for name, column, kind in zip(_LOOKED_UP, columns, kinds, strict=True)
+    }
     line = _Line(
-        text, np.cumsum(lengths) - lengths, lengths, table.written, ids, *spread,
-        np.arange(len(ids)), np.zeros(len(ids), dtype=bool),
+        text=text, starts=np.cumsum(lengths) - lengths, written=table.written, ids=ids,
+        first=np.arange(len(ids)), inside=np.zeros(len(ids), dtype=bool), **spread,
     )  # fmt: skip
     phrases: dict[tuple[str, ...], tuple[str, float]] = dict(table.lists.phrases)
     if lexicon is not None:
@@ -175,9 +173,7 @@ def _boosted(
     return value
 
 
-def _negated(
-    line: _Line, last: Ints, value: Floats, notes: list[list[str]] | None
-) -> Floats:
+def _negated(line: _Line, last: Ints, value: Floats, notes: list[list[str]] | None) -> Floats:
     """Negations turn a word once, however many mark it (no problem it had not)."""
     turned = np.zeros(len(last), dtype=bool)
     for kind, steps in _REACH.items():
@@ -189,10 +185,8 @@ def _negated(
     return np.where(turned, value * NEGATION, value)
 
 
-def _around_but(
-    line: _Line, last: Ints, value: Floats, notes: list[list[str]] | None
-) -> Floats:
-    """What follows the first "but" counts more than what stands before it."""
+def _around_but(line: _Line, last: Ints, value: Floats, notes: list[list[str]] | None) -> Floats:
+    """Let what follows the first "but" count more than what stands before it."""
     border = np.full(len(line.starts), -1, dtype=np.int64)
     places = np.flatnonzero(line.but)[::-1]
     border[line.text[places]] = places

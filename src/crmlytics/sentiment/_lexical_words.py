@@ -69,7 +69,8 @@ class Ids(dict[str, int]):
     def __init__(self, language: str, own: Lexicon | None) -> None:
         super().__init__()
         self.lists = lists(language)
-        self.own = own.words if own is not None else {}
+        given = own.words if own is not None else {}
+        self.own = {clean(word, language): valence for word, valence in given.items()}
         self.emoji = _emoji.valences()
         self.rows: list[tuple[Any, ...]] = []
         self.written: list[str] = []

@@ -9,5 +9,5 @@ from importlib import resources
 def read(name: str) -> tuple[dict[str, str], ...]:
     """Return the rows of a list in `lexicons/`, each as column -> text."""
     place = resources.files("crmlytics.sentiment") / "lexicons" / f"{name}.csv"
-    with place.open(encoding="utf-8", newline="") as file:
+    with place.open(encoding="utf-8") as file:
         return tuple(csv.DictReader(file))

@@ -51,9 +51,7 @@ def _plain(text: str) -> str:
 @overload
 def normalise_text(feedback: str, *, text_col: str = "text") -> str: ...
 @overload
-def normalise_text(
-    feedback: "IntoDataFrameT", *, text_col: str = "text"
-) -> "IntoDataFrameT": ...
+def normalise_text(feedback: "IntoDataFrameT", *, text_col: str = "text") -> "IntoDataFrameT": ...
 def normalise_text(feedback: Any, *, text_col: str = "text") -> Any:
     """Clean texts of what hides words from a list, in Persian, Hebrew and English.
 

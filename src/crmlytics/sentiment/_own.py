@@ -63,7 +63,8 @@ def read(lexicon: Any, caller: str) -> Own | None:
     if len(opened) and _columns.family(source.column("term")) != "text":
         held = _columns.describe(source.column("term"))
         raise ColumnError(
-            f"{caller}: column 'term' of lexicon holds {held}, not text. Put words or phrases there."
+            f"{caller}: column 'term' of lexicon holds {held}, not text. Put words or phrases "
+            "there."
         )
     named = {
         name: _texts.values(source, name) if name in beside else [None] * source.n_rows

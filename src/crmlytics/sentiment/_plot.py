@@ -211,7 +211,7 @@ def plot_aspects(scored: IntoDataFrame, *, ax: "Axes | None" = None) -> "Axes":
     reach = 1.04 * float(max((neither / 2 + blame).max(), (neither / 2 + praise).max()))
     drawn.set_xlim(-reach, reach)
     drawn.xaxis.set_major_formatter(lambda share, _: _plot.percent_tick(abs(share)))
-    drawn.set_xlabel("share of the mentions, neutral ones half on each side")
+    drawn.set_xlabel("share of mentions, negative to the left")
     written = [f"{_plot.label(names[k])} ({_plot.whole(float(n[k]))})" for k in order]
     _plot.names(drawn, "y", written, at)
     drawn.tick_params(axis="y", length=0)
@@ -295,7 +295,7 @@ def plot_nps_drivers(drivers: IntoDataFrame, *, ax: "Axes | None" = None) -> "Ax
     drawn.set_xlim(*_reach(values[:, :, rows]))
     drawn.set_ylim(len(rows) - 0.5, -0.5)
     drawn.xaxis.set_major_formatter(lambda number, _: _signed(number, 2).rstrip("0").rstrip("."))
-    drawn.set_xlabel("points of the score, against texts that do not mention it")
+    drawn.set_xlabel("points of the score, against no mention")
     style: dict[str, Any] = {"va": "center", "ha": "left", "color": _plot.INK, "fontsize": 8}
     beside: Any = drawn.get_yaxis_transform()
     for height, row in zip(at, rows, strict=True):

@@ -95,7 +95,7 @@ def _bars(ax: "Axes", z: Floats, written: list[str]) -> None:
     ax.barh(at, z, height=0.74, color=np.where(z > 0, PRAISE, BLAME).tolist())
     ax.axvline(0, color=_plot.INK, linewidth=0.8)
     ax.set_ylim(len(z) - 0.5, -0.5)
-    ax.set_xlabel("z: less used than by the others (left), more used (right)")
+    ax.set_xlabel("z, above 0 where the group uses it more")
     _plot.names(ax, "y", written, at)
     ax.tick_params(axis="y", length=0)
 

@@ -1,7 +1,7 @@
 """The public scores of texts, and what they are made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -109,15 +109,14 @@ def score_sentiment(
     >>> scores[["language", "compound", "label"]]
       language  compound     label
     0       en   -0.2755  negative
-    1       fa    0.4902  positive
-    2       he    0.6124  positive
+    1       fa    0.4391  positive
+    2       he    0.5719  positive
     3      NaN       NaN       NaN
     """
     caller = "score_sentiment"
     least = _checks.number(min_coverage, name="min_coverage", caller=caller, low=0.0, high=1.0)
-    texts, languages, found = _scores(
-        feedback, caller, language, flavour, lexicon, text_col, language_col, domain_col
-    )
+    columns_of = _Columns(text_col, language_col, domain_col)
+    texts, languages, found = _scores(feedback, caller, language, flavour, lexicon, columns_of)
     there = np.array([text is not None for text in texts.values], dtype=bool)
     coverage = np.where(there, found.n_known / np.maximum(found.n_words, 1), np.nan)
     coverage = np.minimum(coverage, 1.0)  # an emoji is known, and no word
@@ -151,7 +150,7 @@ def explain_sentiment(
     ----------
     feedback : table
         One row a text.
-    language, flavour, lexicon, text_col, language_col, domain_col
+    language, flavour, lexicon, text_col, language_col, domain_col : various
         As for :func:`score_sentiment`.
 
     Returns
@@ -184,14 +183,14 @@ def explain_sentiment(
     >>> feedback = pd.DataFrame({"text": ["The food was not very good!"]})
     >>> crm.sentiment.explain_sentiment(feedback)[["row", "word", "valence", "contribution"]]
        row  word  valence  contribution
-    0    0  good      1.9        -1.606
-    1    0     !      NaN        -0.292
+    0    0  good      1.9      -1.62282
+    1    0     !      NaN      -0.29200
     """
     caller = "explain_sentiment"
+    columns_of = _Columns(text_col, language_col, domain_col)
     texts, _, found = _scores(
-        feedback, caller, language, flavour, lexicon, text_col, language_col, domain_col,
-        explain=True,
-    )  # fmt: skip
+        feedback, caller, language, flavour, lexicon, columns_of, explain=True
+    )
     hits = found.hits
     if hits is None:
         raise AssertionError  # the engines were asked for them
@@ -206,15 +205,21 @@ def explain_sentiment(
     return answer
 
 
+class _Columns(NamedTuple):
+    """Names of the columns of feedback."""
+
+    text: str
+    language: str | None
+    domain: str | None
+
+
 def _scores(
     feedback: Any,
     caller: str,
     language: str,
     flavour: Any,
     lexicon: Any,
-    text_col: str,
-    language_col: str | None,
-    domain_col: str | None,
+    columns: _Columns,
     *,
     explain: bool = False,
 ) -> tuple[Texts, list[str | None], Scored]:
@@ -223,8 +228,8 @@ def _scores(
     switches = switches_of(flavour, caller)
     own = _own.read(lexicon, caller)
     texts = _texts.read(
-        feedback, caller, text_col=text_col, optional=("language_col", "domain_col"),
-        roles={"language_col": language_col, "domain_col": domain_col},
+        feedback, caller, text_col=columns.text, optional=("language_col", "domain_col"),
+        roles={"language_col": columns.language, "domain_col": columns.domain},
     )  # fmt: skip
     languages = _languages(texts, language, caller)
     domains = None
@@ -232,7 +237,7 @@ def _scores(
         series = texts.source.column("domain")
         if _columns.family(series) != "text" and not series.is_null().all():
             raise ColumnError(
-                f"{caller}: column {domain_col!r} (domain_col) holds "
+                f"{caller}: column {columns.domain!r} (domain_col) holds "
                 f"{_columns.describe(series)}, not text. Make it text, as the domains of lexicon."
             )
         domains = _texts.values(texts.source, "domain")

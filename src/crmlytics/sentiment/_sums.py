@@ -1,5 +1,7 @@
 """From the values of words to the scores of texts: sums, emphasis and shares, as VADER has them."""
 
+from typing import Any
+
 import numpy as np
 
 from crmlytics._columns import Floats, Ints
@@ -24,7 +26,7 @@ def emphasis(texts: list[str]) -> tuple[Floats, Floats]:
 
 
 def added_up(
-    lengths: Ints, text: Ints, value: Floats, emphasis: Floats, n_words: Ints, n_known: Ints
+    lengths: Any, text: Ints, value: Floats, emphasis: Floats, n_words: Any, n_known: Any
 ) -> Scored:
     """Add up the values of the words with a valence; `text` is where each stands.
 
@@ -32,7 +34,7 @@ def added_up(
     """
     size = len(lengths)
     # bincount adds in the order of the words, as a loop does, so that the last bits agree
-    raw = np.bincount(text, value, size)
+    raw: Any = np.bincount(text, value, size)
     raw = np.where(lengths > 0, raw + np.sign(raw) * emphasis, 0.0)
     up, down = value > 0, value < 0
     positive = np.bincount(text[up], value[up] + 1, size)
@@ -42,11 +44,16 @@ def added_up(
     positive = np.where(more, positive + emphasis, positive)
     negative = np.abs(np.where(less, negative - emphasis, negative))
     total = positive + negative + neutral
-    shares = [part / np.where(total > 0, total, 1) for part in (positive, neutral, negative)]
+    total = np.where(total > 0, total, 1)
     return Scored(
-        raw, rounded(raw / np.sqrt(raw * raw + ALPHA), 4), *(rounded(s, 3) for s in shares),
-        n_words.astype(np.int64), n_known.astype(np.int64),
-    )  # fmt: skip
+        raw=raw,
+        compound=rounded(raw / np.sqrt(raw * raw + ALPHA), 4),
+        positive=rounded(positive / total, 3),
+        neutral=rounded(neutral / total, 3),
+        negative=rounded(negative / total, 3),
+        n_words=n_words.astype(np.int64),
+        n_known=n_known.astype(np.int64),
+    )
 
 
 def rounded(values: Floats, digits: int) -> Floats:

@@ -1,11 +1,6 @@
-"""What "improved" mends in VADER: each repair by name, and what it needs before the rules."""
+"""What the improved flavour mends in VADER: each repair by name, so that it can be on alone."""
 
-import re
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
-
-from crmlytics.sentiment import _emoji, _lists
-from crmlytics.sentiment._lexicon import Lexicon
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,14 +18,14 @@ class Switch(NamedTuple):
 SWITCHES = (
     Switch(
         "but_rule", "'but' scales what stands before and after it by place, not by value",
-        "helpful staff but adequate food", "positive",
+        "I love the phone, but I accept that the box is ugly", "positive",
     ),
     Switch(
         "so_this", "'so' and 'this' right before a word amplify it after 'never' alone",
-        "This is so good", "positive",
+        "The room was so nice, the food terrible", "neutral",
     ),
     Switch(
-        "idioms", "idioms are known at the beginning of a text too",
+        "idioms", "idioms and 'kind of' are known at the beginning of a text too, and count once",
         "the bomb", "positive",
     ),
     Switch(
@@ -38,20 +33,36 @@ SWITCHES = (
         "don’t like it", "negative",
     ),
     Switch(
-        "no_problem", "'no' turns the word right after it, and not the one behind that as well",
+        "no_problem", "the lack of a problem is good, and 'no' is spent on the word it denies",
         "no problem, thanks", "positive",
     ),
     Switch(
-        "double_negation", "'not the worst' takes the blame away and is no praise",
+        "double_negation", "'not bad' is faint praise, and 'not the worst' is none",
         "Not the worst show I've seen", "neutral",
     ),
     Switch(
-        "emoji", "emoji with variation selectors or skin tones, new ones, and words joined to them",
+        "not_only", "phrases that sound negated and are not: not only, can't go wrong",
+        "You can't go wrong", "positive",
+    ),
+    Switch(
+        "far_negation", "a denied opinion reaches further than three words: don't think this is a",
+        "I don't think this is a good phone", "negative",
+    ),
+    Switch(
+        "sentence_end", "no rule reaches over the end of a sentence",
+        "I could not. Great phone", "positive",
+    ),
+    Switch(
+        "modifiers", "'pretty', 'super', 'terribly' and the like strengthen a word that follows",
+        "pretty awful", "negative",
+    ),
+    Switch(
+        "emoji", "emoji have valences, in all skin tones, and stand apart from words around them",
         "🤬", "negative",
     ),
     Switch(
-        "hashtags", "hashtags of several words are read as these words",
-        "#BadService", "negative",
+        "hashtags", "hashtags are read as the words they are made of",
+        "#lovethis", "positive",
     ),
     Switch(
         "service_words", "words and phrases of customer service that VADER does not know",
@@ -59,55 +70,6 @@ SWITCHES = (
     ),
 )  # fmt: skip
 ALL = frozenset(each.switch for each in SWITCHES)
-
-_CURLY = str.maketrans(dict.fromkeys("’‘ʼ`´", "'"))
-_TAG = re.compile(r"#(\w+)")
-_INNER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_+")
-
-
-def prepared(texts: list[str], switches: frozenset[str]) -> list[str]:
-    """Return the texts as the rules shall see them."""
-    if "apostrophes" in switches:
-        texts = [text if text.isascii() else text.translate(_CURLY) for text in texts]
-    if "hashtags" in switches:
-        texts = [_TAG.sub(_as_words, text) if "#" in text else text for text in texts]
-    if "emoji" in switches:
-        texts = [_emoji.apart(text) for text in texts]
-    return texts
-
-
-def _as_words(tag: re.Match[str]) -> str:
-    return _INNER.sub(" ", tag[1])
-
-
-def entries(switches: frozenset[str], lexicon: Lexicon | None) -> Lexicon:
-    """Return the words and phrases that stand above VADER's: ours, and above these the user's."""
-    words: dict[str, float] = {}
-    phrases: dict[tuple[str, ...], float] = {}
-    if "service_words" in switches:
-        words |= _service().words
-        phrases |= _service().phrases
-    if "emoji" in switches:
-        words |= _emoji.valences()
-    if lexicon is not None:
-        words |= lexicon.words
-        phrases |= lexicon.phrases
-        # a phrase of ours must not hide a word that the user weighed
-        phrases = {
-            phrase: valence
-            for phrase, valence in phrases.items()
-            if phrase in lexicon.phrases or not any(word in lexicon.words for word in phrase)
-        }
-    return Lexicon(words, phrases)
-
-
-@cache
-def _service() -> Lexicon:
-    rows = [(tuple(row["term"].split()), float(row["valence"])) for row in _lists.read("en_service")]
-    return Lexicon(
-        {term[0]: valence for term, valence in rows if len(term) == 1},
-        {term: valence for term, valence in rows if len(term) > 1},
-    )
 
 
 def sentiment_switches() -> "pd.DataFrame":

@@ -133,8 +133,8 @@ def sentiment_trend(
     tail it knows that the centre is itself an estimate. With a dispersion above 1 its normal
     quantile is divided by s. In simulated lines of 26 periods in which nothing happens, one in a
     hundred has an alert where texts are independent, and one in seven where they strongly depend
-    on each other (without s nearly all of these have one). Alerts speak of worse periods, never of better ones, and may lie
-    within the limits, which are wider where few periods are compared.
+    on each other (without s: nearly all). Alerts speak of worse periods, never of better ones, and
+    may lie within the limits, which do not know how many periods are looked at.
 
     References
     ----------
@@ -178,7 +178,7 @@ def sentiment_trend(
     seen = days <= day
     grouped = _groups.groups(source, seen)
     first, last = (_periods.of_day(each, unit) for each in (int(days[seen].min()), day))
-    length, n_aspects = last - first + 1, len(names) if aspects is not None else 1
+    length, n_aspects = last - first + 1, 1 if aspects is None else len(names)
     _checks.cells(length * n_aspects * grouped.size, period=unit, caller=caller)
     rows, which = np.arange(source.n_rows), np.zeros(source.n_rows, dtype=np.int64)
     if aspects is not None:

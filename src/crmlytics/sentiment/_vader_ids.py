@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crmlytics._columns import Floats, Ints
-from crmlytics.sentiment import _emoji, _hashtags, _vader_words
-from crmlytics.sentiment._vader_words import SEPARATOR, Vocabulary
+from crmlytics._columns import Bools, Floats, Ints
+from crmlytics.sentiment import _emoji, _hashtags
+from crmlytics.sentiment._vader_words import SEPARATOR, Tables, Vocabulary
 
+_TOGETHER = 2_000  # texts split in one go: more do not fit the processor's cache
 _CURLY = re.compile("[\u2018\u2019\u02bc\uff07\u00b4`]")
 
 
@@ -24,7 +25,7 @@ class Tokens:
     exclamations: Floats  # one a text: how far "!" moves its score
     questions: Floats
 
-    def per_text(self, flags: Ints) -> Ints:
+    def per_text(self, flags: Bools) -> Ints:
         """Count flags of tokens in each text."""
         sums = np.append(0, np.cumsum(flags))
         counts: Ints = sums[self.begin + self.size] - sums[self.begin]
@@ -33,51 +34,49 @@ class Tokens:
 
 def tokens(texts: Sequence[str], words: Vocabulary) -> Tokens:
     """Split texts as vaderSentiment does."""
-    texts = _prepared(texts, words.tables.switches)
-    joined = _joined(texts)
-    if joined.count(SEPARATOR) != len(texts):
-        # a control character as good as any other: no rule knows either
-        texts = [text.replace(SEPARATOR, "\x03") for text in texts]
-        joined = _joined(texts)
-    split = joined.split()
-    ids = np.fromiter(map(words.__getitem__, split), dtype=np.int64, count=len(split))
+    texts = _prepared(texts, words.tables)
+    ids = np.concatenate([
+        np.zeros(0, dtype=np.int64),
+        *(_split(texts[at : at + _TOGETHER], words) for at in range(0, len(texts), _TOGETHER)),
+    ])  # fmt: skip
     ends = np.flatnonzero(ids == 0)
     begin = np.append(0, ends + 1)[: len(ends)]
     size = ends - begin
     text = np.repeat(np.arange(len(texts)), size + 1)
-    return Tokens(ids, text, begin, size, *_marks(texts, joined))
+    return Tokens(ids, text, begin, size, *_marks(texts))
 
 
-def _joined(texts: Sequence[str]) -> str:
+def _split(texts: Sequence[str], words: Vocabulary) -> Ints:
+    """Split some texts in one go, which is quicker than one by one."""
     between = f" {SEPARATOR} "
-    return between.join(texts) + between if texts else ""
+    joined = between.join((*texts, ""))
+    if joined.count(SEPARATOR) != len(texts):
+        # a control character as good as any other: no rule knows either
+        clean = (text.replace(SEPARATOR, "\x03") for text in texts)
+        joined = between.join((*clean, ""))
+    split = joined.split()
+    return np.fromiter(map(words.__getitem__, split), dtype=np.int64, count=len(split))
 
 
-def _prepared(texts: Sequence[str], switches: frozenset[str]) -> Sequence[str]:
+def _prepared(texts: Sequence[str], given: Tables) -> Sequence[str]:
     """Put words in place of emoji, and do what switches do to texts as a whole."""
     joined = "\n".join(texts)
-    if "apostrophes" in switches and _CURLY.search(joined):
+    if "apostrophes" in given.switches and _CURLY.search(joined):
         texts = [_CURLY.sub("'", text) for text in texts]
-    if "hashtags" in switches and "#" in joined:
-        texts = [_hashtags.spoken(text) if "#" in text else text for text in texts]
+    if "hashtags" in given.switches and "#" in joined:
+        tags = _hashtags.Hashtags()
+        texts = [tags.spoken(text) if "#" in text else text for text in texts]
     if joined.isascii():
         return texts
-    if "emoji" not in switches:
-        table = _vader_words.descriptions(parted=False)
-        return [text if text.isascii() else text.translate(table) for text in texts]
-    table = _vader_words.descriptions(parted=True)
-    return [
-        text if text.isascii() else _emoji.apart(text).translate(table) for text in texts
-    ]
+    table = given.descriptions
+    if "emoji" in given.switches:
+        texts = [_emoji.apart(text) for text in texts]
+    return [text if text.isascii() else text.translate(table) for text in texts]
 
 
-def _marks(texts: Sequence[str], joined: str) -> tuple[Floats, Floats]:
+def _marks(texts: Sequence[str]) -> tuple[Floats, Floats]:
     """Return how far "!" (up to four) and "?" (two or more) move the score of each text."""
-    exclamations = questions = np.zeros(len(texts))
-    if "!" in joined:
-        exclamations = np.array([text.count("!") for text in texts], dtype=np.float64)
-        exclamations = np.minimum(exclamations, 4) * 0.292
-    if "?" in joined:
-        n = np.array([text.count("?") for text in texts], dtype=np.float64)
-        questions = np.where(n < 2, 0.0, np.where(n <= 3, n * 0.18, 0.96))
-    return exclamations, questions
+    loud = np.array([text.count("!") for text in texts], dtype=np.float64)
+    asked = np.array([text.count("?") for text in texts], dtype=np.float64)
+    many = np.where(asked <= 3, asked * 0.18, 0.96)
+    return np.minimum(loud, 4) * 0.292, np.where(asked < 2, 0.0, many)

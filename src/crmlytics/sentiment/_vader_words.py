@@ -1,152 +1,265 @@
-"""The words of the English engine: what each distinct token is, looked up once.
-
-Everything that vaderSentiment's rules ask of a token is a column of `Tokens`, so that the rules can
-be masks over whole columns of ids.
-"""
+"""The words of the English engine: VADER's own tables, what switches add, what the user brings."""
 
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from crmlytics._columns import Bools, Floats, Ints
+from crmlytics.sentiment import _emoji, _lists
+from crmlytics.sentiment._lexicon import Lexicon
+from crmlytics.sentiment._vader_phrases import Phrases, compiled
 
-# Words that the rules name one by one; 0 is any other word.
-_NAMED = ("never", "so", "this", "without", "doubt", "least", "at", "very", "but", "no", "or", "nor",
-          "kind", "of")  # fmt: skip
-_MARK, _OTHER = "\x01", "\x02"  # control characters, in no list
-_TOGETHER = 2_000  # texts split at once; more would only fill the memory
+# what VADER's rules ask of a word by name
+_RULE_WORDS = (
+    "never", "so", "this", "without", "doubt", "least", "at", "very", "but", "no", "nor", "or",
+    "kind", "of",
+)  # fmt: skip
+CODE = {word: code for code, word in enumerate(_RULE_WORDS, 1)}
+
+# traits of a token, as bits
+LADEN, BOOSTS, NEGATES, UPPER, WORD, ENDS, MODIFIES, EMOJI, EXTREME, OPINES, DENIES = (
+    1 << bit for bit in range(11)
+)
+SEPARATOR = "\x02"
+PART, BOOSTER = 1, 2  # ids of a word inside a phrase, and of a modifier that acts as a booster
+
+_MODIFIERS = frozenset({"pretty", "super", "terribly", "ridiculously", "insanely", "seriously"})
+_EXTREMES = frozenset({"worst"})
+_OPINIONS = frozenset({"think", "believe", "feel", "say", "consider", "call", "expect"})
+# "can't believe how good" denies nothing
+_DENIALS = frozenset({
+    "don't", "dont", "didn't", "didnt", "doesn't", "doesnt", "wouldn't", "wouldnt", "not", "never",
+})  # fmt: skip
+# these two mean money in reports and colours in reviews
+_COLOURS = frozenset({"in the red", "in the black"})
 
 
 @dataclass(frozen=True)
-class Words:
-    """The lists of vaderSentiment, and codes of the words that its rules and idioms name."""
+class Tables:
+    """All that the rules look up."""
 
-    lexicon: Mapping[str, float]
+    switches: frozenset[str]
+    valences: Mapping[str, float]
     boosters: Mapping[str, float]
     negations: frozenset[str]
-    codes: Mapping[str, int]
-    two: Floats  # idioms of two words by their codes, NaN where there is none
-    three: Floats
-    two_boosters: Floats  # what an n-gram adds, 0 where it is none
-    emoji: Mapping[str, str]  # single characters and what they are called
+    codes: Mapping[str, int]  # words in rules, idioms and boosters of two words
+    pairs: Floats  # valences of idioms of two words, by the codes of the words
+    triples: Floats
+    long_boosters: Floats
+    descriptions: Mapping[int, str]  # what is read in place of emoji
+    emoji: Mapping[str, float]
+    phrases: Phrases | None
+
+
+@dataclass(frozen=True)
+class Original:
+    """The tables of vaderSentiment 3.3.2."""
+
+    valences: dict[str, float]
+    boosters: dict[str, float]
+    negations: frozenset[str]
+    idioms: dict[str, float]
+    laden_idioms: dict[str, float]
+    emoji: dict[str, str]  # of one code point: no other is ever found
 
 
 @cache
-def words() -> Words:
-    """Read the lists of the installed package once."""
-    from vaderSentiment import vaderSentiment as vader
+def original() -> Original:
+    """Read what vaderSentiment holds."""
+    from vaderSentiment.vaderSentiment import (
+        BOOSTER_DICT,
+        NEGATE,
+        SENTIMENT_LADEN_IDIOMS,
+        SPECIAL_CASES,
+        SentimentIntensityAnalyzer,
+    )
 
-    analyzer = vader.SentimentIntensityAnalyzer()
-    grams = [*vader.SPECIAL_CASES, *(word for word in vader.BOOSTER_DICT if " " in word)]
-    parts = [part for gram in grams if " " in gram for part in gram.split()]
-    codes = {word: k for k, word in enumerate(dict.fromkeys((*_NAMED, *parts)), start=1)}
-    size = len(codes) + 1
-    two, three = np.full((size, size), np.nan), np.full((size, size, size), np.nan)
-    for gram, valence in vader.SPECIAL_CASES.items():
-        place = tuple(codes[part] for part in gram.split() if part in codes)
-        if len(place) == 2:
-            two[place] = valence
-        elif len(place) == 3:
-            three[place] = valence
-    added = np.zeros((size, size))
-    for gram, value in vader.BOOSTER_DICT.items():
-        if " " in gram:
-            added[tuple(codes[part] for part in gram.split())] = value
-    return Words(
-        analyzer.lexicon, vader.BOOSTER_DICT, frozenset(vader.NEGATE), codes, two, three, added,
-        {char: name for char, name in analyzer.emojis.items() if len(char) == 1},
-    )  # fmt: skip
+    analyzer = SentimentIntensityAnalyzer()
+    return Original(
+        dict(analyzer.lexicon),
+        dict(BOOSTER_DICT),
+        frozenset(NEGATE),
+        {words: float(value) for words, value in SPECIAL_CASES.items()},
+        {words: float(value) for words, value in SENTIMENT_LADEN_IDIOMS.items()},
+        {sign: words for sign, words in analyzer.emojis.items() if len(sign) == 1},
+    )
 
 
-def code(word: str) -> int:
-    """Return the code of a word that rules name."""
-    return words().codes[word]
+@cache
+def _descriptions(*, parted: bool) -> dict[int, str]:
+    """Return a table for `str.translate`: emoji to the words that VADER reads in their place."""
+    after = " " if parted else ""
+    own = _emoji.valences() if parted else {}
+    return {
+        ord(sign): f" {words}{after}" for sign, words in original().emoji.items() if sign not in own
+    }
+
+
+def tables(switches: frozenset[str], lexicon: Lexicon | None) -> Tables:
+    """Return the tables for some switches and the user's entries, which stand above all others."""
+    if lexicon is None:
+        return _shipped(switches)
+    return _build(switches, lexicon)
+
+
+@cache
+def _shipped(switches: frozenset[str]) -> Tables:
+    return _build(switches, Lexicon())
+
+
+def _build(switches: frozenset[str], lexicon: Lexicon) -> Tables:
+    source = original()
+    spoken = [words.split() for words in (*source.idioms, *source.boosters) if " " in words]
+    codes = dict(CODE)
+    for word in (word for words in spoken for word in words):
+        codes.setdefault(word, len(codes) + 1)
+    words, phrases = _added(switches)
+    # a phrase of ours must not hide a word that the user has weighed
+    phrases = {key: value for key, value in phrases.items() if lexicon.words.keys().isdisjoint(key)}
+    phrases |= lexicon.phrases
+    own = {_emoji.bare(word): value for word, value in lexicon.words.items()}
+    words |= own
+    emoji = _emoji.valences() if "emoji" in switches else {}
+    signs = [word for word in own if len(word) == 1 and not word.isascii() and not word.isalnum()]
+    return Tables(
+        switches,
+        source.valences | words,
+        {word: value for word, value in source.boosters.items() if word not in words},
+        source.negations.difference(words),
+        codes,
+        _dense({} if "idioms" in switches else source.idioms, codes, 2),
+        _dense({} if "idioms" in switches else source.idioms, codes, 3),
+        _dense(source.boosters, codes, 2),
+        _descriptions(parted="emoji" in switches) | {ord(sign): f" {sign} " for sign in signs},
+        {sign: own.get(sign, value) for sign, value in emoji.items()},
+        compiled(phrases) if phrases else None,
+    )
+
+
+def _dense(values: Mapping[str, float], codes: Mapping[str, int], length: int) -> Floats:
+    dense = np.full((len(codes) + 1,) * length, np.nan)
+    for words, value in values.items():
+        parts = words.split()
+        if len(parts) == length:
+            dense[tuple(codes[word] for word in parts)] = value
+    return dense
+
+
+def _added(switches: frozenset[str]) -> tuple[dict[str, float], dict[tuple[str, ...], float]]:
+    """Return the words and phrases that switches add."""
+    words: dict[str, float] = {}
+    phrases: dict[tuple[str, ...], float] = {}
+    if "idioms" in switches:
+        source = original()
+        idioms = source.idioms | source.laden_idioms
+        phrases |= {
+            tuple(key.split()): value
+            for key, value in idioms.items()
+            if " " in key and key not in _COLOURS
+        }
+    for row in _lists.read("en_service"):
+        if row["switch"] in switches:
+            for term in spelled(row["term"]):
+                if len(term) == 1:
+                    words[term[0]] = float(row["valence"])
+                else:
+                    phrases[term] = float(row["valence"])
+    return words, phrases
+
+
+def spelled(term: str) -> Iterator[tuple[str, ...]]:
+    """Spell out the choices of a term: a|b is one of them, a+b is both, - is none."""
+    for choice in product(*(part.split("|") for part in term.split())):
+        yield tuple(word for part in choice if part != "-" for word in part.split("+"))
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """Columns by id of a distinct token; the last id stands for "no token there"."""
+class Traits:
+    """What is known of each id, as arrays."""
 
-    ids: Ints  # of each token of all texts
-    lengths: Ints  # tokens of each text
-    written: list[str]
-    valence: Floats  # NaN where the lexicon has none
+    valence: Floats  # NaN for words without one
     booster: Floats
-    negates: Bools
-    upper: Bools
+    bits: Ints
     code: Ints
-    wordy: Bools  # has a letter or a digit
+    phrase_code: Ints
 
-    @property
-    def nothing(self) -> int:
-        """The id of "no token there"."""
-        return len(self.valence) - 1
+    def has(self, ids: Ints, bit: int) -> Bools:
+        """Say which ids have a trait."""
+        answer: Bools = (self.bits & bit != 0)[ids]
+        return answer
+
+    def is_word(self, ids: Ints, *words: str) -> Bools:
+        """Say which ids are one of some words of the rules."""
+        wanted = np.zeros(len(self.code), dtype=bool)
+        for word in words:
+            wanted |= self.code == CODE[word]
+        answer: Bools = wanted[ids]
+        return answer
 
 
-def _has_letter(word: str) -> bool:
-    return any(map(str.isalnum, word))
+class Vocabulary(dict[str, int]):
+    """Tokens as they stand in texts -> ids; each is looked at once, when first met."""
 
-
-class _Ids(dict[str, int]):
-    """Raw tokens as ids; a token seen for the first time is looked up and given the next one."""
-
-    def __init__(self, own: Mapping[str, float]) -> None:
+    def __init__(self, given: Tables) -> None:
         super().__init__()
-        self.own = own
-        self.of_word: dict[str, int] = {}
-        self.rows: list[tuple[Any, ...]] = []
-        self.written: list[str] = []
+        self.tables = given
+        self.spelled = ["", "", ""]  # without punctuation, as the rules see them
+        self._rows: list[tuple[float, float, int, int, int]] = [
+            (np.nan, 0.0, 0, 0, 0),
+            (np.nan, 0.0, LADEN | WORD, 0, 0),
+            (np.nan, 0.293, BOOSTS | WORD, 0, 0),
+        ]
+        self[SEPARATOR] = 0
 
-    def __missing__(self, raw: str) -> int:
-        stripped = raw.strip(string.punctuation)
-        word = raw if len(stripped) <= 2 else stripped
-        if word not in self.of_word:
-            self.of_word[word] = len(self.rows)
-            self.rows.append(self._row(word))
-            self.written.append(word)
-        self[raw] = number = self.of_word[word]
+    def __missing__(self, token: str) -> int:
+        """Take in a token."""
+        given = self.tables
+        stripped = token.strip(string.punctuation)
+        word = token if len(stripped) <= 2 else stripped
+        lower = word.lower()
+        valence = given.valences.get(lower, np.nan)
+        bits = LADEN * (lower in given.valences) | BOOSTS * (lower in given.boosters)
+        bits |= NEGATES * (lower in given.negations or "n't" in lower)
+        bits |= UPPER * word.isupper() | WORD * (word.isalpha() or any(map(str.isalnum, word)))
+        if given.switches:
+            bits |= self._improved(token, lower)
+        if lower in given.emoji:
+            valence, bits = given.emoji[lower], bits | EMOJI | LADEN | WORD
+        phrase_code = 0
+        if given.phrases is not None:
+            codes = given.phrases.codes
+            phrase_code = codes.get(lower, 0) or codes.get(stripped.lower(), 0)
+        self[token] = number = len(self.spelled)
+        self.spelled.append(word)
+        booster, code = given.boosters.get(lower, 0.0), given.codes.get(lower, 0)
+        self._rows.append((np.nan if booster else valence, booster, bits, code, phrase_code))
         return number
 
-    def _row(self, word: str) -> tuple[Any, ...]:
-        lists, lower = words(), word.lower()
-        valence = self.own.get(lower, lists.lexicon.get(lower, np.nan))
-        return (
-            valence, lists.boosters.get(lower, 0.0), lower in lists.negations or "n't" in lower,
-            word.isupper(), lists.codes.get(lower, 0), word.isalnum() or _has_letter(word),
-        )  # fmt: skip
+    def _improved(self, token: str, lower: str) -> int:
+        switches = self.tables.switches
+        bits = 0
+        if "sentence_end" in switches:
+            bare = token.rstrip("\"')]")
+            bits |= ENDS * (bare.endswith((".", "!", "?", ";")) and any(map(str.isalnum, bare)))
+        if "modifiers" in switches:
+            plain = self.tables.valences.get(lower) == original().valences.get(lower)
+            bits |= MODIFIES * (lower in _MODIFIERS and plain)
+        if "double_negation" in switches:
+            bits |= EXTREME * (lower in _EXTREMES)
+        if "far_negation" in switches:
+            bits |= OPINES * (lower in _OPINIONS) | DENIES * (lower in _DENIALS)
+        return bits
 
-
-def _numbers(texts: list[str], table: _Ids) -> Ints:
-    """Split some texts at once, which is quicker than one by one, with a mark after each."""
-    joined = f" {_MARK} ".join([*texts, ""])
-    if joined.count(_MARK) != len(texts):
-        plain = (text.replace(_MARK, _OTHER) for text in texts)
-        joined = f" {_MARK} ".join([*plain, ""])
-    split = joined.split()
-    return np.fromiter(map(table.__getitem__, split), dtype=np.int64, count=len(split))
-
-
-def tokens(texts: list[str], own: Mapping[str, float]) -> Tokens:
-    """Split texts and give each distinct token an id; `own` valences stand above the lexicon's."""
-    table = _Ids(own)
-    table[_MARK] = -1
-    parts = [
-        _numbers(texts[start : start + _TOGETHER], table)
-        for start in range(0, len(texts), _TOGETHER)
-    ]
-    every = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
-    ends = np.flatnonzero(every < 0)  # a mark stands after each text
-    lengths = np.diff(ends, prepend=-1) - 1
-    ids = every[every >= 0]
-    nothing = (0.0, 0.0, False, False, 0, False)  # a valence, so that it counts as in the lexicon
-    valence, booster, negates, upper, codes, wordy = map(
-        np.array, zip(*table.rows, nothing, strict=True)
-    )
-    return Tokens(
-        ids, lengths, [*table.written, ""], valence.astype(float), booster.astype(float),
-        negates.astype(bool), upper.astype(bool), codes.astype(np.int64), wordy.astype(bool),
-    )  # fmt: skip
+    def traits(self) -> Traits:
+        """Return what is known of all tokens so far."""
+        columns: list[Any] = list(zip(*self._rows, strict=True))
+        return Traits(
+            np.array(columns[0], dtype=np.float64),
+            np.array(columns[1], dtype=np.float64),
+            *(np.array(column, dtype=np.int64) for column in columns[2:]),
+        )
