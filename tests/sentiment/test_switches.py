@@ -33,8 +33,8 @@ FAULTS = [
     ("without an issue", 0.0, "positive", "no_problem"),
     ("Not the worst show I've seen", 0.5096, "neutral", "double_negation"),
     ("not the worst", 0.5096, "neutral", "double_negation"),
-    ("no regrets, can't wait", 0.2057, "positive", "not_only"),
-    ("You will not be disappointed, you can't go wrong", 0.6249, "positive", "not_only"),
+    ("The staff is not only friendly", -0.3875, "positive", "not_only"),
+    ("second to none", 0.0, "positive", "not_only"),
     ("I don't think this is a good phone", 0.4404, "negative", "far_negation"),
     ("I could not. Great phone", -0.5096, "positive", "sentence_end"),
     ("pretty awful", 0.0516, "negative", "modifiers"),
@@ -42,7 +42,7 @@ FAULTS = [
     ("❤️", 0.0, "positive", "emoji"),
     ("🤬", 0.0, "negative", "emoji"),
     ("👍🏽", 0.0, "positive", "emoji"),
-    ("😀😡ugly", 0.0, "negative", "emoji"),
+    ("😡ugly", 0.0, "negative", "emoji"),
     ("not 😀", -0.2755, "positive", "emoji"),
     ("#lovethis", 0.0, "positive", "hashtags"),
     ("#BadService", 0.0, "negative", "hashtags"),
@@ -90,7 +90,7 @@ RIGHT = [
 @pytest.mark.parametrize(("text", "vader", "wanted", "switch"), FAULTS)
 def test_each_fault_has_its_switch(text, vader, wanted, switch):
     assert scored(text, [])[0] == vader
-    assert label(text, []) != wanted or switch == "but_rule"
+    assert label(text, []) != wanted
     assert label(text, [switch]) == wanted
     assert label(text, _switches.ALL) == wanted
     others = _switches.ALL - {switch}
@@ -105,7 +105,7 @@ def test_the_rest_stays_right(text, vader, wanted):
 
 @pytest.mark.parametrize("switch", _switches.SWITCHES, ids=NAMES)
 def test_the_examples_shown(switch):
-    assert label(switch.example, []) != switch.label or switch.switch in {"not_only"}
+    assert label(switch.example, []) != switch.label
     assert label(switch.example, [switch.switch]) == switch.label
     assert label(switch.example, _switches.ALL) == switch.label
 

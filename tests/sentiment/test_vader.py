@@ -12,11 +12,16 @@ from vaderSentiment import vaderSentiment as V
 from crmlytics.sentiment import _switches, _vader, _vader_phrases
 from crmlytics.sentiment._lexicon import Lexicon
 
+SPOKEN = """
+but BUT no No NO nor or kind KIND of least at very so THIS this never without doubt
+good GOOD great! awful. :) :( :D <3 =) 😀 😁 ❤️ don’t nice😁sad good❤️bad 👍🏽 🤬
+! ... ?? ? '' - the food was WON'T 'but' no, \x02 \x02good \x03
+"""
+# words of which few make values collide: where a scaled value equals a later one, VADER goes wrong
+FEW = ("good", "bad", "great", "nice", "food", "not", "very", "GOOD", "love", "hate", "like",
+       "awful", "adequate", "helpful", "accept", "but")  # fmt: skip
 POOL = (
-    *V.BOOSTER_DICT, *V.NEGATE, *V.SPECIAL_CASES, *V.SENTIMENT_LADEN_IDIOMS,
-    *"but BUT no No NO nor or kind KIND of least at very so THIS this never without doubt".split(),
-    *"good GOOD great! awful. :) :( :D <3 =) 😀 😁 ❤️ don’t nice😁sad good❤️bad 👍🏽 🤬".split(),
-    *"! ... ?? ? '' - the food was WON'T 'but' no, \x02 \x02good \x03".split(),
+    *V.BOOSTER_DICT, *V.NEGATE, *V.SPECIAL_CASES, *V.SENTIMENT_LADEN_IDIOMS, *SPOKEN.split(),
 )  # fmt: skip
 SPACES = (" ", " ", " ", "  ", "\t", "\n", "\u2003", "\x1c")
 
@@ -75,7 +80,7 @@ def test_equals_the_original(texts):
 
 
 def test_equals_the_original_on_many_texts():
-    draw = random.Random(20260914)
+    draw = random.Random(20260914)  # noqa: S311
     laden = sorted(analyzer().lexicon)
     texts = []
     for _ in range(20_000):
@@ -85,10 +90,8 @@ def test_equals_the_original_on_many_texts():
 
 
 def test_equals_the_original_where_but_finds_equal_values():
-    # few words make values collide: where a scaled value equals a later one, its rule goes wrong
-    draw = random.Random(7)
-    few = "good bad great nice but food not very GOOD love hate like awful adequate helpful".split()
-    assert_same([" ".join(draw.choices(few, k=draw.randint(1, 16))) for _ in range(5_000)])
+    draw = random.Random(7)  # noqa: S311
+    assert_same([" ".join(draw.choices(FEW, k=draw.randint(1, 16))) for _ in range(5_000)])
 
 
 def test_texts_do_not_touch_each_other():
@@ -187,7 +190,6 @@ class TestLexicon:
 
     def test_longest_phrase_first(self, switches):
         own = Lexicon({}, {("table", "top"): -2.0, ("table", "top", "quality"): 3.0})
-        # 3 / sqrt(9 + 15) and -2 / sqrt(4 + 15)
         assert compound("a table top quality", switches, lexicon=own) == round(3 / 24**0.5, 4)
         assert compound("a table top", switches, lexicon=own) == round(-2 / 19**0.5, 4)
         assert compound("table", switches, lexicon=own) == 0
@@ -232,7 +234,7 @@ def test_phrases_end_with_a_sentence_under_the_switch():
 
 
 def test_phrases_against_a_plain_search():
-    draw = random.Random(3)
+    draw = random.Random(3)  # noqa: S311
     phrases = {
         tuple(draw.choices("abc", k=draw.randint(1, 4))): float(k) for k in range(12)
     }  # values name them
@@ -281,12 +283,10 @@ def test_but_flood_takes_one_step_a_word(monkeypatch):
     push, pop = heapq.heappush, heapq.heappop
     monkeypatch.setattr(heapq, "heappush", lambda *each: steps.append(1) or push(*each))
     monkeypatch.setattr(heapq, "heappop", lambda *each: steps.append(1) or pop(*each))
-    few = "good bad helpful adequate love accept nice".split()
-    text = " ".join(few * 3_000) + " but " + " ".join(few * 3_000)
-    _vader.score([text])
-    assert len(steps) <= 3 * 7 * 6_000
+    words = FEW[:-1] * 2_000
+    _vader.score([" ".join((*words, "but", *words))])
+    assert 0 < len(steps) <= 3 * 2 * len(words)
 
 
 def test_but_flood_equals_the_original():
-    few = "good bad helpful adequate love accept nice".split()
-    assert_same([" ".join(few * 40) + " but " + " ".join(few * 60)])
+    assert_same([" ".join((*FEW[:-1] * 30, "but", *FEW[:-1] * 40))])

@@ -99,8 +99,8 @@ def suggest_lexicon(
     >>> found = crm.sentiment.suggest_lexicon(feedback, label_col="stars")
     >>> found[["term", "valence", "n_positive", "n_negative"]].head(2)
         term  valence  n_positive  n_negative
-    0  janky     -1.0           0          20
-    1  zippy      1.0          20           0
+    0  janky     -0.9           0         100
+    1  zippy      0.9         100           0
     """
     caller = "suggest_lexicon"
     least = _checks.whole(min_count, name="min_count", caller=caller, low=1)

@@ -41,8 +41,8 @@ SWITCHES = (
         "Not the worst show I've seen", "neutral",
     ),
     Switch(
-        "not_only", "phrases that sound negated and are not: not only, can't go wrong",
-        "You can't go wrong", "positive",
+        "not_only", "phrases that sound negated and are not: 'not only', 'second to none'",
+        "The staff is not only friendly", "positive",
     ),
     Switch(
         "far_negation", "a denied opinion reaches further than three words: don't think this is a",
