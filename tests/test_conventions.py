@@ -247,7 +247,7 @@ SUBSCRIPTIONS.loc[::3, "end_date"] = pd.NaT
 FEEDBACK = crm.datasets.simulate_shop(n_customers=120, days=500, random_state=6).feedback
 FEEDBACK = FEEDBACK[["date", "text", "score"]].assign(
     customer_id=np.resize(WHO, len(FEEDBACK)),
-    mood=np.where(FEEDBACK["true_polarity"] > 0, "glad", "other")
+    mood=np.where(FEEDBACK["true_polarity"] > 0, "glad", "other"),
 )
 ASPECTS = crm.sentiment.common_aspects()
 # name of an argument -> the model it takes

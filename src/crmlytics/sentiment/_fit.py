@@ -143,12 +143,17 @@ def learnt(
     lexicon = _features.lexicon_scores(given.texts, given.languages)
     more = None if embed is None else embedding(embed, given.texts, caller)
     terms = _features.learnt(clean)
-    features = _features.matrix(clean, terms, lexicon, more)
+    middle, scale = _scales(more)
+    even = None if more is None else (more - middle) / scale
+    features = _features.matrix(clean, terms, lexicon, even)
     held_out = _held_out(features, given.label, len(given.classes), seed)
     temperature = _temperature(held_out, given.label)
     probability = softmax(temperature * held_out)
     threshold, precision, coverage = _threshold(probability, given.label, wanted, caller)
     coefficients, intercepts = _regression(features, given.label, len(given.classes))
+    if more is not None:  # the model reads the caller's columns as they come
+        coefficients[:, -more.shape[1] :] /= scale
+        intercepts = intercepts - coefficients[:, -more.shape[1] :] @ middle
     return SentimentModel(
         text_name=text_name,
         language=language,
@@ -169,11 +174,19 @@ def learnt(
     )
 
 
+def _scales(more: Floats | None) -> tuple[Floats, Floats]:
+    """Return mean and spread of the caller's columns, which may be of any size."""
+    if more is None:
+        return np.zeros(0), np.ones(0)
+    spread = more.std(axis=0)
+    return more.mean(axis=0), np.where(spread > 0, spread, 1.0)
+
+
 def _regression(features: Any, label: Ints, n_classes: int) -> tuple[Floats, Floats]:
     """Return one row of coefficients a label; of two labels the second mirrors the first."""
     from sklearn.linear_model import LogisticRegression
 
-    made = LogisticRegression(C=_C, max_iter=_ROUNDS, tol=1e-5).fit(features, label)
+    made = LogisticRegression(C=_C, max_iter=_ROUNDS).fit(features, label)
     weights, intercepts = made.coef_, made.intercept_
     if n_classes == 2:
         weights = np.vstack([-weights[0], weights[0]]) / 2

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from crmlytics._columns import Ints
-from crmlytics.sentiment import _scored, _sums, _vader_ids, _vader_rules, _vader_words
+from crmlytics.sentiment import _fast, _scored, _sums, _vader_ids, _vader_rules, _vader_words
 from crmlytics.sentiment._lexicon import Lexicon
 from crmlytics.sentiment._scored import Scored
 from crmlytics.sentiment._vader_ids import Tokens
@@ -15,6 +15,8 @@ from crmlytics.sentiment._vader_rules import Hits, Notes
 from crmlytics.sentiment._vader_words import WORD, Vocabulary
 
 _BATCH = 1 << 16  # texts at a time
+_COMPILED_FROM = 20_000  # texts from which on it pays to load the compiled rules
+_ARRAYS = ("raw", "compound", "positive", "neutral", "negative", "n_words", "n_known")
 
 
 def score(
@@ -28,7 +30,30 @@ def score(
 
     `switches` are names from `_switches.ALL`; the entries of `lexicon` stand above all others.
     """
-    # plain calls (no switches, no lexicon, no explanation) may be answered by `_fast` here
+    plain = not switches and lexicon is None and not explain
+    if plain and len(texts) >= _COMPILED_FROM and _fast.available():
+        return _compiled(texts)
+    return _by_masks(texts, switches, lexicon, explain=explain)
+
+
+def _compiled(texts: Sequence[str]) -> Scored:
+    """Let the compiled rules answer for ASCII texts, with the same digits."""
+    plain = _fast.ascii_mask(texts)
+    rows, others = np.flatnonzero(plain), np.flatnonzero(~plain)
+    if not len(others):
+        return Scored(*_fast.score(texts))
+    parts = [
+        Scored(*_fast.score([texts[row] for row in rows])),
+        _by_masks([texts[row] for row in others], frozenset(), None, explain=False),
+    ]
+    back = np.argsort(np.concatenate([rows, others]), kind="stable")
+    made = _together(parts)
+    return Scored(*(getattr(made, name)[back] for name in _ARRAYS))
+
+
+def _by_masks(
+    texts: Sequence[str], switches: frozenset[str], lexicon: Lexicon | None, *, explain: bool
+) -> Scored:
     words = Vocabulary(_vader_words.tables(switches, lexicon))
     parts = [
         _batch(texts[first : first + _BATCH], first, words, explain=explain)
