@@ -29,10 +29,11 @@ BENCHES = {
     "bench_btyd": "Value",
     "bench_churn": "Churn",
     "bench_rules": "Rules",
+    "bench_sentiment": "Sentiment",
 }
 LIBRARIES = (
     "crmlytics", "numpy", "scipy", "pandas", "pyarrow", "narwhals", "polars", "duckdb", "lifetimes",
-    "mlxtend", "numba", "pyfim", "empulse",
+    "mlxtend", "nltk", "numba", "pyfim", "empulse", "vaderSentiment",
 )  # fmt: skip
 # module: the most CPU seconds that importing it may take; None: stated only
 IMPORTS = {
@@ -42,6 +43,7 @@ IMPORTS = {
     "crmlytics.btyd": None,
     "crmlytics.churn": None,
     "crmlytics.rules": None,
+    "crmlytics.sentiment": None,
     "pandas": None,
 }
 

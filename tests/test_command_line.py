@@ -301,3 +301,18 @@ def test_python_m_crmlytics():
     assert run.returncode == 2
     assert run.stderr == "crmlytics: rfm: no file 'missing.csv' (--in). Check the path.\n"
     assert run.stdout == ""
+
+
+def test_sentiment_reads_texts_and_a_lexicon(tmp_path):
+    feedback = pd.DataFrame(
+        {"customer_id": [1, 2, 3], "text": ["It is lengthy", "خیلی خوب بود", "No problem, thanks"]}
+    )
+    path, out, words = (tmp_path / name for name in ("in.csv", "out.csv", "words.csv"))
+    feedback.to_csv(path, index=False)
+    pd.DataFrame({"term": ["lengthy"], "valence": [-2.5]}).to_csv(words, index=False)
+    asked = ["--flavour", "no_problem,so_this", "--lexicon", str(words), "--on-bad", "drop"]
+    assert main(["sentiment", "--in", str(path), "--out", str(out), *asked]) == 0
+    want = crm.sentiment.score_sentiment(
+        feedback, flavour=["no_problem", "so_this"], lexicon={"lengthy": -2.5}
+    )
+    pd.testing.assert_frame_equal(pd.read_csv(out), want, check_dtype=False)

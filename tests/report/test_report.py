@@ -30,7 +30,11 @@ VOID = {"meta", "link", "br", "img", "path", "use", "rect", "line", "circle"}
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     return crm.report.build_report(
-        transactions=SHOP.transactions, customers=SHOP.customers, out_dir=folder, title="گزارش"
+        transactions=SHOP.transactions,
+        customers=SHOP.customers,
+        feedback=SHOP.feedback,
+        out_dir=folder,
+        title="گزارش",
     )
 
 
@@ -86,8 +90,9 @@ def test_the_page_is_complete_in_itself(made):
 def test_the_page_has_a_picture_of_everything(made):
     text = made.report.read_text(encoding="utf-8")
     # revenue, growth, cohorts, retention, heatmap, segments, migration of two quarters, holdout,
-    # rules
-    assert text.count("<svg") == 10
+    # rules, sentiment over time, aspects, drivers
+    assert text.count("<svg") >= 12
+    assert text.count("<svg") == text.count("<figcaption>")
     for words in (
         "Who moved",
         "What the checks found",
@@ -153,6 +158,7 @@ def test_the_same_tables_make_the_same_page(made, tmp_path):
     again = crm.report.build_report(
         transactions=SHOP.transactions.sample(frac=1, random_state=1),
         customers=SHOP.customers,
+        feedback=SHOP.feedback.sample(frac=1, random_state=2),
         out_dir=tmp_path,
         title="گزارش",
     )
@@ -163,7 +169,10 @@ def test_the_same_tables_make_the_same_page(made, tmp_path):
 @pytest.mark.parametrize("make", [pl.from_pandas, pa.Table.from_pandas])
 def test_other_kinds_of_tables(made, make, tmp_path):
     again = crm.report.build_report(
-        transactions=make(SHOP.transactions), customers=make(SHOP.customers), out_dir=tmp_path
+        transactions=make(SHOP.transactions),
+        customers=make(SHOP.customers),
+        feedback=make(SHOP.feedback),
+        out_dir=tmp_path,
     )
     pd.testing.assert_frame_equal(
         pd.read_parquet(again.customers), pd.read_parquet(made.customers), check_dtype=False
@@ -327,3 +336,25 @@ def test_too_little_for_values_is_said(tmp_path):
     text = made.report.read_text(encoding="utf-8")
     assert "The value of customers cannot be predicted from these data: needs at least 10" in text
     assert "clv" not in pd.read_parquet(made.customers).columns
+
+
+def test_feedback_is_scored_and_joins_the_customer_table(made):
+    text = made.report.read_text(encoding="utf-8")
+    scores = crm.sentiment.score_sentiment(SHOP.feedback, flavour="improved")
+    assert f"Of {len(scores)} texts {int(scores['label'].notna().sum())} could be read" in text
+    table = pd.read_parquet(made.customers).set_index("customer_id")
+    day = pd.Timestamp(SHOP.transactions["date"].max()).normalize()
+    seen = scores[scores["date"] < day + pd.Timedelta(days=1)]
+    want = crm.sentiment.customer_sentiment(seen, as_of=day).set_index("customer_id")
+    found = table.loc[want.index]
+    np.testing.assert_allclose(found["sentiment"], want["mean"])
+    assert (found["texts"] == want["n"]).all()
+
+
+def test_feedback_that_says_nothing(tmp_path):
+    lines = SHOP.transactions.head(400)
+    for feedback in (pd.DataFrame({"note": ["a"]}), pd.DataFrame({"text": ["Привет", None]})):
+        made = crm.report.build_report(transactions=lines, feedback=feedback, out_dir=tmp_path)
+        assert 'id="feedback"' in made.report.read_text(encoding="utf-8")
+    made = crm.report.build_report(transactions=lines, out_dir=tmp_path)
+    assert 'id="feedback"' not in made.report.read_text(encoding="utf-8")

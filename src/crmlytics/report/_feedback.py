@@ -108,7 +108,7 @@ def _over_time(texts: "pd.DataFrame", inputs: Inputs) -> str:
     body += _page.paragraph(
         "The share of negative texts in each period, and the limits within which it moves by "
         "chance. "
-        + (f"Beyond them: the periods from {worst}." if worst else "No period lies beyond them.")
+        + (f"Worse than chance: the periods from {worst}." if worst else "No period is worse.")
     )
     ax = _page.blank_figure(8.0, 3.6)
     sentiment.plot_sentiment_trend(trend, ax=ax)

@@ -33,7 +33,7 @@ def score(
     plain = not switches and lexicon is None and not explain
     if plain and len(texts) >= _COMPILED_FROM and _fast.available():
         return _compiled(texts)
-    return _by_masks(texts, switches, lexicon, explain=explain)
+    return by_masks(texts, switches, lexicon, explain=explain)
 
 
 def _compiled(texts: Sequence[str]) -> Scored:
@@ -44,14 +44,14 @@ def _compiled(texts: Sequence[str]) -> Scored:
         return Scored(*_fast.score(texts))
     parts = [
         Scored(*_fast.score([texts[row] for row in rows])),
-        _by_masks([texts[row] for row in others], frozenset(), None, explain=False),
+        by_masks([texts[row] for row in others], frozenset(), None, explain=False),
     ]
     back = np.argsort(np.concatenate([rows, others]), kind="stable")
     made = _together(parts)
     return Scored(*(getattr(made, name)[back] for name in _ARRAYS))
 
 
-def _by_masks(
+def by_masks(
     texts: Sequence[str], switches: frozenset[str], lexicon: Lexicon | None, *, explain: bool
 ) -> Scored:
     words = Vocabulary(_vader_words.tables(switches, lexicon))
