@@ -39,8 +39,8 @@ def score(
 def _compiled(texts: Sequence[str]) -> Scored:
     """Let the compiled rules answer for ASCII texts, with the same digits."""
     plain = _fast.ascii_mask(texts)
-    rows, others = np.flatnonzero(plain), np.flatnonzero(~plain)
-    if not len(others):
+    rows, others = np.flatnonzero(plain).tolist(), np.flatnonzero(~plain).tolist()
+    if not others:
         return Scored(*_fast.score(texts))
     parts = [
         Scored(*_fast.score([texts[row] for row in rows])),
