@@ -22,10 +22,6 @@ class Own:
 
     entries: tuple[tuple[str, float, str | None, str | None], ...]
 
-    @property
-    def has_domains(self) -> bool:
-        return any(domain is not None for *_, domain in self.entries)
-
     def of(self, language: str, domain: str | None) -> Lexicon:
         """Return what holds in a language and a domain; the more special entry comes last."""
         words: dict[str, float] = {}

@@ -9,14 +9,11 @@ import pyarrow as pa
 from crmlytics import _checks, _columns, _result
 from crmlytics.errors import ColumnError, OptionError
 from crmlytics.sentiment import _own, _run, _scored, _switches, _texts
-from crmlytics.sentiment._run import compounds, scored
 from crmlytics.sentiment._scored import Scored
 from crmlytics.sentiment._texts import Texts
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrame, IntoDataFrameT
-
-__all__ = ["compounds", "explain_sentiment", "score_sentiment", "scored"]
 
 LANGUAGES = ("auto", *_own.LANGUAGES)
 FLAVOURS = ("vader", "improved")
