@@ -70,7 +70,7 @@ def common_aspects(language: str | None = None) -> "pd.DataFrame":
         One row an aspect and language: ``aspect`` (str, in English for all languages: app,
         availability, cleanliness, delivery, location, packaging, payment, price, quality, returns,
         service, size, taste), ``language`` (str), ``terms`` (str, words and phrases separated by
-        `` | ``).
+        ``|``).
 
     Raises
     ------

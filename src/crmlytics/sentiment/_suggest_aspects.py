@@ -63,7 +63,7 @@ def suggest_aspects(
     table
         One row a candidate, sorted by language and, falling, by `n`: ``aspect`` (str, the plain
         form of the word), ``language`` (str), ``terms`` (str, that form and those in which
-        texts have it, separated by `` | ``), ``n`` (int, texts that use one of them). No row
+        texts have it, separated by ``|``), ``n`` (int, texts that use one of them). No row
         where no word is frequent enough.
 
     Raises
