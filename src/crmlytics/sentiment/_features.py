@@ -33,6 +33,15 @@ class Terms:
         return len(self.words) + len(self.letters)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a model reads of texts, one row a text."""
+
+    clean: list[str]
+    lexicon: Floats
+    more: Floats | None  # the caller's own columns
+
+
 def learnt(texts: list[str]) -> Terms:
     """Choose the terms of clean texts."""
     least = 2 if len(texts) >= _FEW else 1
@@ -88,5 +97,5 @@ def lexicon_scores(texts: Sequence[str], languages: Sequence[str | None]) -> Flo
 
 
 def clean(texts: Sequence[str]) -> list[str]:
-    """Return texts as models read them."""
-    return [text.lower() for text in _normalise.normalised(list(texts))]
+    """Return texts as models read them; arrays of text cannot keep a null byte at the end."""
+    return [text.lower().replace("\0", " ") for text in _normalise.normalised(list(texts))]

@@ -1,17 +1,18 @@
 """Texts with labels at the door, in an order that depends on nothing but themselves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from crmlytics import _checks, _columns
+from crmlytics import _checks, _columns, _sentences
 from crmlytics._columns import Ints
-from crmlytics.errors import ColumnError, NotEnoughDataError
+from crmlytics.errors import ColumnError, DataError, NotEnoughDataError
 from crmlytics.sentiment import _run, _texts
 from crmlytics.sentiment._texts import Texts
 
 SPOKEN = ("auto", "en", "fa", "he")
+_MOST_WHOLE = 2.0**53  # beyond it floats are no whole numbers one by one
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,19 @@ class Labelled:
     label: Ints  # places in `classes`
     classes: tuple[str, ...]
     kind: str  # "text", "number" or "flag": what labels are given back as
+    language: str  # as it was asked for
     source: Texts
 
     @property
     def size(self) -> int:
         return len(self.texts)
+
+    def part(self, rows: Ints) -> "Labelled":
+        """Return some of the texts; every label keeps its place."""
+        return replace(
+            self, texts=[self.texts[row] for row in rows],
+            languages=[self.languages[row] for row in rows], label=self.label[rows],
+        )  # fmt: skip
 
 
 def read(
@@ -65,11 +74,13 @@ def read(
             f"{caller}: needs at least {least} texts of each label; {rare!r} has {fewest}. Add "
             "some, or leave it out."
         )
-    return Labelled(texts, _run.spoken(texts, language), label, classes, kind, found)
+    languages = _run.spoken(texts, language)
+    return Labelled(texts, languages, label, classes, kind, language, found)
 
 
 def _in_order(kind: str) -> Any:
-    return float if kind == "number" else str
+    # numbers that are one float are told apart by their digits
+    return (lambda name: (float(name), name)) if kind == "number" else str
 
 
 def _names(found: Texts, label_col: str, caller: str) -> tuple[list[str | None], str]:
@@ -80,9 +91,7 @@ def _names(found: Texts, label_col: str, caller: str) -> tuple[list[str | None],
     if family == "text":
         return _texts.values(found.source, "label"), "text"
     if family == "number":
-        values = _columns.numbers(series)
-        listed = [None if gone else f"{value:g}" for value, gone in zip(values, null, strict=True)]
-        return listed, "number"
+        return _numbered(found, label_col), "number"
     if family == "flag":
         flags = series.to_list()
         return [None if gone else str(bool(f)) for f, gone in zip(flags, null, strict=True)], "flag"
@@ -90,3 +99,25 @@ def _names(found: Texts, label_col: str, caller: str) -> tuple[list[str | None],
         f"{caller}: column {label_col!r} (label_col) holds {_columns.describe(series)}, not "
         "labels. Make it text or numbers."
     )
+
+
+def _numbered(found: Texts, label_col: str) -> list[str | None]:
+    """Write numbers so that different ones stay different, and 2.0 is 2."""
+    series = found.source.column("label")
+    null = _columns.null_mask(series)
+    if series.dtype.is_integer():
+        listed = series.to_list()
+        return [None if gone else str(int(n)) for n, gone in zip(listed, null, strict=True)]
+    values = _columns.numbers(series)
+    endless = int((np.abs(values[~null]) > _columns.ENDLESS).sum())
+    if endless:
+        where = f"column {label_col!r} (label_col)"
+        raise DataError(_sentences.infinite(found.source, where, endless))
+    return [
+        None if gone else str(int(value)) if _is_whole(value) else repr(value)
+        for value, gone in zip(values.tolist(), null, strict=True)
+    ]
+
+
+def _is_whole(value: float) -> bool:
+    return value.is_integer() and abs(value) < _MOST_WHOLE

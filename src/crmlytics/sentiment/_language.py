@@ -25,8 +25,12 @@ _OF = {
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _OTHER_LATIN = re.compile("[ßñçøåæœłşğıőűãõčšžěřůąęțșÑÇØÅÆŁŞĞİŐŰÃÕČŠŽĚŘŮĄĘȚȘ¿¡]")
 _PERSIAN = re.compile("[پچژگیک]")
-_NOT_PERSIAN = re.compile("[ةىيكأإؤئ](?=\\W|$)|\\bال\\w{2,}|[ٹڈڑںےھۓ]")
+# the Arabic forms of ی and ک prove nothing: many keyboards of Persian writers have only these
+_NOT_PERSIAN = re.compile("[ةىأ](?=\\W|$)|\\b[أإ]|\\bال\\w{2,}|[ٹڈڑںےھۓ]")
+_KEYBOARD = str.maketrans("يك", "یک")
 _FIRST = 2_000  # letters looked at: the language of a long text shows early
+_LONG = 4  # letters
+_ALIKE = frozenset({"come", "male", "over", "other"})  # in English something else
 _PROOF = 2.0  # what one special letter weighs against small words
 
 
@@ -78,15 +82,22 @@ def _latin(text: str) -> str | None:
     known = _small_words()["latin"]
     mine = len(words & known["en"])
     special = _PROOF * len(_OTHER_LATIN.findall(text))
-    other = max(len(words & small) for language, small in known.items() if language != "en")
-    return "en" if mine >= other + special or (other < 2 and special <= _PROOF) else None
+    found = [words & small for language, small in known.items() if language != "en"]
+    other = max(map(len, found))
+    if mine >= other + special:
+        return "en"
+    # one short word may be a name or an exclamation; a long one is of its language
+    telling = any(len(word) >= _LONG and word not in _ALIKE for small in found for word in small)
+    return "en" if other < 2 and special <= _PROOF and (mine or not telling) else None
 
 
 def _arabic(text: str) -> str | None:
     """Persian, unless letters and small words of Arabic or Urdu are more."""
     words = text.split()
     known = _small_words()["arabic"]
-    mine = len(_PERSIAN.findall(text)) + 2 * sum(word in known["fa"] for word in words)
+    mine = len(_PERSIAN.findall(text)) + 2 * sum(
+        word.translate(_KEYBOARD) in known["fa"] for word in words
+    )
     other = len(_NOT_PERSIAN.findall(text)) + 2 * max(
         sum(word in small for word in words)
         for language, small in known.items()

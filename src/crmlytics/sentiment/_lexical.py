@@ -39,6 +39,7 @@ class _Line:
     wordy: Bools
     first: Ints  # where a phrase begins that ends here; else the place itself
     inside: Bools  # part of a phrase
+    marked: Bools  # a phrase that holds a negation already
 
 
 def score(
@@ -58,7 +59,7 @@ def score(
     value = _boosted(line, last, value, language, notes)
     value = _negated(line, last, value, notes)
     value = _around_but(line, last, value, notes)
-    loud, asked = emphasis(plain)
+    loud, asked = emphasis(texts)  # clean texts have no more than two marks in a row
     known = (~np.isnan(line.valence) | line.inside) & (line.wordy | ~np.isnan(line.valence))
     size = len(texts)
     scored = added_up(
@@ -100,7 +101,8 @@ def _line(texts: list[str], language: str, lexicon: Lexicon | None) -> _Line:
     }
     line = _Line(
         text=text, starts=np.cumsum(lengths) - lengths, written=table.written, ids=ids,
-        first=np.arange(len(ids)), inside=np.zeros(len(ids), dtype=bool), **spread,
+        first=np.arange(len(ids)), inside=np.zeros(len(ids), dtype=bool),
+        marked=np.zeros(len(ids), dtype=bool), **spread,
     )  # fmt: skip
     phrases: dict[tuple[str, ...], tuple[str, float]] = dict(table.lists.phrases)
     if lexicon is not None:
@@ -115,6 +117,8 @@ def _line(texts: list[str], language: str, lexicon: Lexicon | None) -> _Line:
 
 def _put(line: _Line, start: int, end: int, kind: str, value: float) -> None:
     """Let a phrase stand for its words: what it means is where it ends."""
+    negations = line.negation_after[start:end] | line.negation_before[start:end]
+    line.marked[end - 1] = kind == "valence" and negations.any()
     line.valence[start:end] = np.nan
     line.booster[start:end] = 0.0
     for flags in (line.negation_after, line.negation_before, line.but):
@@ -175,14 +179,15 @@ def _boosted(
 
 def _negated(line: _Line, last: Ints, value: Floats, notes: list[list[str]] | None) -> Floats:
     """Negations turn a word once, however many mark it (no problem it had not)."""
-    turned = np.zeros(len(last), dtype=bool)
+    turned = line.marked[last]  # a phrase with its own negation is what it says
+    plain = turned.copy()
     for kind, steps in _REACH.items():
         for step in steps:
             place, there = _beside(line, last, step)
             new = there & getattr(line, kind)[place] & ~turned
             turned |= new
             _note(notes, new, "negated", line, place)
-    return np.where(turned, value * NEGATION, value)
+    return np.where(turned & ~plain, value * NEGATION, value)
 
 
 def _around_but(line: _Line, last: Ints, value: Floats, notes: list[list[str]] | None) -> Floats:
@@ -207,13 +212,17 @@ def _note(
     if notes is None:
         return
     for row in np.flatnonzero(where):
-        by = "" if line is None or place is None else f" by {line.written[line.ids[place[row]]]}"
+        by = "" if line is None or place is None else f" by {_said(line, int(place[row]))}"
         notes[row].append(f"{what}{by}")
 
 
+def _said(line: _Line, last: int) -> str:
+    """Return the word or phrase that ends at a place, as it was written."""
+    return " ".join(line.written[k] for k in line.ids[line.first[last] : last + 1])
+
+
 def _explained(line: _Line, last: Ints, value: Floats, notes: list[list[str]]) -> Hits:
-    spans = zip(line.first[last].tolist(), last.tolist(), strict=True)
-    said = [" ".join(line.written[line.ids[k]] for k in range(a, b + 1)) for a, b in spans]
+    said = [_said(line, place) for place in last.tolist()]
     return Hits(
         line.text[last], said, line.valence[last], ["; ".join(each) for each in notes], value
     )

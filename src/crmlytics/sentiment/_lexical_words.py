@@ -1,5 +1,6 @@
 """Word lists of Persian and Hebrew, and what each distinct token is."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,9 @@ from crmlytics.sentiment import _emoji, _hebrew, _lists, _normalise
 from crmlytics.sentiment._lexicon import Lexicon
 
 _PREFIXES = frozenset("והבלכשמ")
+_FIRST_OF_TWO = frozenset("וש")  # before any other prefix
+_PAIRS = frozenset({"מה", "כש", "לכ"})
+_DOUBLED = re.compile(r"([^\W\d_])\1+")
 _SHORTEST = 3  # letters, beyond which a prefix may be taken off
 _KINDS = ("booster", "negation_after", "negation_before", "but")
 
@@ -25,6 +29,7 @@ class Lists:
     phrases: Mapping[tuple[str, ...], tuple[str, float]]  # kind ("valence" or of `modifiers`)
     modifiers: Mapping[str, tuple[str, float]]
     suffixes: tuple[str, ...]
+    spellings: frozenset[str]  # all words, with those of phrases
 
 
 @cache
@@ -32,7 +37,6 @@ def lists(language: str) -> Lists:
     """Read the lists of a language once."""
     entries = _lists.read("fa") if language == "fa" else _lists.read("he_service")
     changing = _lists.read(f"{language}_modifiers")
-    words = dict(_hebrew.valences()) if language == "he" else {}
     stems: dict[str, float] = {}
     phrases: dict[tuple[str, ...], tuple[str, float]] = {}
     modifiers: dict[str, tuple[str, float]] = {}
@@ -45,6 +49,9 @@ def lists(language: str) -> Lists:
             phrases[tuple(term.split())] = (row["kind"], value)
         else:
             modifiers[term] = (row["kind"], value)
+    # "almost" and "and not" are among the emotion words, but change what follows
+    emotions = _hebrew.valences() if language == "he" else {}
+    words = {word: v for word, v in emotions.items() if not _modifier(word, modifiers, language)[0]}
     for row in entries:
         term, value = clean(row["term"], language), float(row["valence"])
         if " " in term:
@@ -54,13 +61,25 @@ def lists(language: str) -> Lists:
         else:
             words[term] = value
     longest_first = tuple(sorted(suffixes, key=lambda suffix: (-len(suffix), suffix)))
-    return Lists(language, words, stems, phrases, modifiers, longest_first)
+    spellings = frozenset().union(words, stems, modifiers, *phrases)
+    return Lists(language, words, stems, phrases, modifiers, longest_first, spellings)
 
 
 def clean(term: str, language: str) -> str:
     """Return a term as the engine sees it in a text."""
     plain = _normalise.normalised([term])[0].lower()
     return _hebrew.folded(plain) if language == "he" else plain
+
+
+def _modifier(
+    word: str, modifiers: Mapping[str, tuple[str, float]], language: str
+) -> tuple[str, float]:
+    """Return kind and value of a modifier, in Hebrew also behind "and" or "that"."""
+    found = modifiers.get(word)
+    rest = word[1:]
+    if found is None and language == "he" and word[:1] in _FIRST_OF_TWO:
+        found = modifiers.get(rest) if len(rest) > 2 or rest == "לא" else None
+    return found or ("", 0.0)
 
 
 class Ids(dict[str, int]):
@@ -72,6 +91,10 @@ class Ids(dict[str, int]):
         given = own.words if own is not None else {}
         self.own = {clean(word, language): valence for word, valence in given.items()}
         self.emoji = _emoji.valences()
+        phrases = own.phrases if own is not None else {}
+        self.spellings = self.lists.spellings.union(
+            self.own, (clean(word, language) for phrase in phrases for word in phrase)
+        )
         self.rows: list[tuple[Any, ...]] = []
         self.written: list[str] = []
         self.plain: list[str] = []
@@ -80,15 +103,20 @@ class Ids(dict[str, int]):
         self[token] = number = len(self.rows)
         plain = token.lower()
         plain = _hebrew.folded(plain) if self.lists.language == "he" else plain
-        self.rows.append(self._row(token, plain))
+        valence = self.valence(token, plain)
+        if np.isnan(valence) and plain not in self.spellings:
+            single = _DOUBLED.sub(r"\1", plain)  # a drawn-out word, where only so it is known
+            if single in self.spellings:
+                plain, valence = single, self.valence(token, single)
+        self.rows.append((valence, *self._changes(plain), token[0].isalnum()))
         self.written.append(token)
         self.plain.append(plain)
         return number
 
-    def _row(self, token: str, plain: str) -> tuple[Any, ...]:
-        kind, value = self.lists.modifiers.get(plain, ("", 0.0))
-        changes = [value if kind == "booster" else 0.0, *(kind == each for each in _KINDS[1:])]
-        return self.valence(token, plain), *changes, token[0].isalnum()
+    def _changes(self, plain: str) -> tuple[Any, ...]:
+        """Say what a word does to those beside it, in the order of `_KINDS`."""
+        kind, value = _modifier(plain, self.lists.modifiers, self.lists.language)
+        return value if kind == "booster" else 0.0, *(kind == each for each in _KINDS[1:])
 
     def valence(self, token: str, plain: str) -> float:
         """Look a token up: the user's words, the word itself, and then the word without affix."""
@@ -96,7 +124,7 @@ class Ids(dict[str, int]):
             found = given.get(token if given is self.emoji else plain)
             if found is not None:  # 0: a word that only looks like one with a feeling
                 return float(found) or np.nan
-        if plain in self.lists.modifiers:
+        if _modifier(plain, self.lists.modifiers, self.lists.language)[0]:
             return np.nan
         found = self._persian(plain) if self.lists.language == "fa" else self._hebrew(plain)
         return np.nan if found is None else found
@@ -113,11 +141,14 @@ class Ids(dict[str, int]):
 
     def _hebrew(self, plain: str) -> float | None:
         """Take a prefix letter off, and another behind it (and the, when the)."""
-        for _ in range(2):
+        whole = plain
+        for taken in range(2):
             if len(plain) <= _SHORTEST or plain[0] not in _PREFIXES:
+                return None
+            if taken and whole[0] not in _FIRST_OF_TWO and whole[:2] not in _PAIRS:
                 return None
             plain = plain[1:]
             found = self.own.get(plain, self.lists.words.get(plain))
             if found is not None:
-                return float(found)
+                return float(found) or np.nan
         return None

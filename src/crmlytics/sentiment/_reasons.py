@@ -5,7 +5,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from crmlytics._columns import Floats
-from crmlytics.sentiment import _features, _run
+from crmlytics.sentiment import _features
+from crmlytics.sentiment._features import Parts
 
 if TYPE_CHECKING:
     from crmlytics.sentiment._sentiment_model import SentimentModel
@@ -23,10 +24,9 @@ class Reasons:
         self.intercepts = model.intercepts - model.intercepts.mean()
         self.makers = _features.vectorisers(model.terms)
 
-    def of(self, text: str, label: int, more: Floats | None) -> list[tuple[str, float]]:
-        """Return words and their effects, the strongest first; they add up to the logit."""
-        model, scale = self.model, self.model.temperature
-        clean = _features.clean([text])[0]
+    def of(self, parts: Parts, place: int, label: int) -> list[tuple[str, float]]:
+        """Return words of a text and their effects, the strongest first, adding up to the logit."""
+        scale, clean = self.model.temperature, parts.clean[place]
         weights, at = self.weights[label], 0
         effects: dict[str, float] = {}
         for maker in self.makers:
@@ -34,11 +34,11 @@ class Reasons:
             values = dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
             _share(maker, clean, values, weights[at : at + row.shape[1]], effects)
             at += row.shape[1]
-        lexicon = _features.lexicon_scores([text], _run.spoken([text], model.language))[0]
+        lexicon = parts.lexicon[place]
         effects["[lexicon]"] = float(lexicon @ weights[at : at + len(lexicon)])
         at += len(lexicon)
-        if more is not None:
-            effects["[embed]"] = float(more[0] @ weights[at:])
+        if parts.more is not None:
+            effects["[embed]"] = float(parts.more[place] @ weights[at:])
         effects["[all texts]"] = float(self.intercepts[label])
         scaled = [(word, scale * effect) for word, effect in effects.items() if effect]
         return sorted(scaled, key=lambda each: (-abs(each[1]), each[0]))

@@ -1,6 +1,6 @@
 """The fitted model of labels: probabilities, abstention, and the words behind them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from crmlytics import _result
+from crmlytics import _checks, _result
 from crmlytics._columns import Floats
 from crmlytics._model import Model
 from crmlytics.errors import DataError
 from crmlytics.sentiment import _features, _reasons, _run, _texts
-from crmlytics.sentiment._features import Terms
+from crmlytics.sentiment._features import Parts, Terms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,17 +169,11 @@ class SentimentModel(Model):
             If the model was fitted with `embed` and none is given.
         """
         texts = _texts.read(feedback, "explain", text_col=text_col or self.text_name)
-        probability = self.probabilities(texts.values, embed)
         rows, labels, words, effects = [], [], [], []
-        reasons = _reasons.Reasons(self)
-        for row, text in enumerate(texts.values):
-            if text is None:
-                continue
-            best = int(probability[row].argmax())
-            more = self.embedded([text], embed)
-            for word, effect in reasons.of(text, best, more):
+        for row, label, found in self._reasons(texts.values, embed):
+            for word, effect in found:
                 rows.append(row)
-                labels.append(self.classes[best])
+                labels.append(label)
                 words.append(word)
                 effects.append(effect)
         columns = {
@@ -191,43 +185,65 @@ class SentimentModel(Model):
         answer: IntoDataFrameT = _result.assemble(columns, texts.source)
         return answer
 
-    def probabilities(self, texts: list[str | None], embed: Embedder | None) -> Floats:
+    def _reasons(
+        self, texts: list[str | None], embed: Embedder | None
+    ) -> Iterator[tuple[int, str, list[tuple[str, float]]]]:
+        """Yield the place of each text, its most probable label, and what speaks for that."""
+        rows, given = _there(texts)
+        if not given:
+            return
+        parts = self.parts(given, embed, "explain")
+        reasons = _reasons.Reasons(self)
+        best = self._logits(parts).argmax(axis=1).tolist()
+        for place, (row, label) in enumerate(zip(rows, best, strict=True)):
+            yield row, self.classes[label], reasons.of(parts, place, label)
+
+    def probabilities(
+        self, texts: list[str | None], embed: Embedder | None, caller: str = "predict"
+    ) -> Floats:
         """Return the probability of each label (column) for each text (row); NaN without text."""
         made = np.full((len(texts), len(self.classes)), np.nan)
-        rows = [row for row, text in enumerate(texts) if text is not None]
-        given = [text for text in texts if text is not None]
+        rows, given = _there(texts)
         if given:
-            made[rows] = softmax(self.temperature * self.logits(given, embed))
+            made[rows] = softmax(self.temperature * self.logits(given, embed, caller))
         return made
 
-    def logits(self, texts: list[str], embed: Embedder | None) -> Floats:
+    def logits(self, texts: list[str], embed: Embedder | None, caller: str = "predict") -> Floats:
         """Return the logit of each label for each text, before the temperature."""
-        lexicon = _features.lexicon_scores(texts, _run.spoken(texts, self.language))
-        more = self.embedded(texts, embed)
-        features = _features.matrix(_features.clean(texts), self.terms, lexicon, more)
+        return self._logits(self.parts(texts, embed, caller))
+
+    def _logits(self, parts: Parts) -> Floats:
+        features = _features.matrix(parts.clean, self.terms, parts.lexicon, parts.more)
         return np.asarray(features @ self.coefficients.T + self.intercepts)
 
-    def embedded(self, texts: list[str], embed: Embedder | None) -> Floats | None:
-        """Return the caller's own columns of texts."""
-        if not self.n_embedded:
-            return None
-        if embed is None:
-            raise DataError(
-                "predict: the model was fitted with embed, and a function cannot be kept in a "
-                "file. Pass embed=, the one of the fit."
-            )
-        return embedding(embed, texts, "predict", self.n_embedded)
+    def parts(self, texts: list[str], embed: Embedder | None, caller: str) -> Parts:
+        """Return what the model reads of texts."""
+        more = None
+        if self.n_embedded:
+            if embed is None:
+                raise DataError(
+                    f"{caller}: the model was fitted with embed, and a function cannot be kept in "
+                    "a file. Pass embed=, the one of the fit."
+                )
+            more = embedding(embed, texts, caller, self.n_embedded)
+        lexicon = _features.lexicon_scores(texts, _run.spoken(texts, self.language))
+        return Parts(_features.clean(texts), lexicon, more)
 
     def labels(self, place: Any) -> Any:
         """Return labels in the type in which they came; null for -1."""
         names: list[Any] = list(self.classes)
         if self.kind == "number":
-            numbers = [float(name) for name in names]
-            whole = all(number.is_integer() for number in numbers)
-            names = [int(number) for number in numbers] if whole else numbers
+            whole = all(name.removeprefix("-").isdigit() for name in names)
+            names = [int(name) if whole else float(name) for name in names]
         elif self.kind == "flag":
             names = [name == "True" for name in names]
         return pa.array(names).take(pa.array(place, mask=np.asarray(place) < 0))
+
+
+def _there(texts: list[str | None]) -> tuple[list[int], list[str]]:
+    """Return the texts that are not null, and their places."""
+    rows = [row for row, text in enumerate(texts) if text is not None]
+    return rows, [text for text in texts if text is not None]
 
 
 def softmax(logits: Floats) -> Floats:
@@ -238,8 +254,16 @@ def softmax(logits: Floats) -> Floats:
 
 def embedding(embed: Embedder, texts: list[str], caller: str, size: int | None = None) -> Floats:
     """Call the caller's function, and check what it returns."""
-    made = np.asarray(embed(list(texts)), dtype=np.float64)
-    fits = made.ndim == 2 and len(made) == len(texts) and np.isfinite(made).all()
+    returned = embed(list(texts))  # what goes wrong in there is the caller's to see
+    try:
+        made = np.asarray(returned, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{caller}: embed returned {_checks.shown(returned)}, no array of numbers. It must "
+            "return one row of numbers a text."
+        ) from error
+    fits = made.ndim == 2 and made.shape[0] == len(texts) and made.shape[1] > 0
+    fits = fits and bool(np.isfinite(made).all())
     if not fits or (size is not None and made.shape[1] != size):
         wanted = f"{len(texts)} rows" + ("" if size is None else f" of {size} numbers")
         raise DataError(

@@ -39,8 +39,9 @@ def suggest_lexicon(
     feedback : table
         One row a text. Rows without text or label are left out, with a warning.
     label_col : str
-        Column that says which texts are glad: numbers such as stars (above their middle), True
-        and False, or text "positive" and "negative" (others are left out).
+        Column that says which texts are glad: numbers such as stars (above the middle of the
+        lowest and the highest; those on it are left out), True and False, or text "positive" and
+        "negative", in capitals or not (others are left out).
     text_col : str, default "text"
         Column of texts.
     language : {"auto", "en", "fa", "he"}, default "auto"
@@ -67,7 +68,7 @@ def suggest_lexicon(
     NotEnoughDataError
         If there are not texts of both kinds.
     OptionError
-        If an option has a value outside what it allows, or labels cannot be told apart.
+        If an option has a value outside what it allows, or labels do not say which texts are glad.
 
     Warns
     -----
@@ -83,8 +84,9 @@ def suggest_lexicon(
     -----
     Log odds with an informative Dirichlet prior, as in :func:`key_terms`, within each language.
     The valence is the log odds times the factor that brings the terms known to the lexicon nearest
-    to their valences (least squares through zero; 1 where there are fewer than five), at most 4.
-    Terms that the lexicon knows with the same sign are left out.
+    to their valences (least squares through zero, kept within 0.25 and 4; 1 where there are fewer
+    than five), at most 4, to one place. Terms that the lexicon knows with the same sign are left
+    out, and so are unknown ones whose valence comes to 0.
 
     References
     ----------
@@ -138,17 +140,14 @@ def _glad(given: Labelled, caller: str, label_col: str) -> tuple[Bools, Bools]:
         glad = np.array([name == "True" for name in given.classes])
         sad = ~glad
     else:
-        glad = np.array([name == "positive" for name in given.classes])
-        sad = np.array([name == "negative" for name in given.classes])
-        if not glad.any() or not sad.any():
-            if len(given.classes) != 2:
-                raise OptionError(
-                    f"{caller}: the labels of {label_col!r} (label_col) are "
-                    f"{_checks.shown(list(given.classes))}. Name them 'positive' and 'negative', "
-                    "or give numbers."
-                )
-            glad = np.array([False, True])  # the second in their order, as in key_terms
-            sad = ~glad
+        glad = np.array([name.strip().lower() == "positive" for name in given.classes])
+        sad = np.array([name.strip().lower() == "negative" for name in given.classes])
+        if not glad.any() or not sad.any():  # a guess could turn every valence
+            raise OptionError(
+                f"{caller}: the labels of {label_col!r} (label_col) are "
+                f"{_checks.shown(list(given.classes))}. Name them 'positive' and 'negative', "
+                "or give numbers."
+            )
     return glad[given.label], (glad | sad)[given.label]
 
 
@@ -166,13 +165,13 @@ def _proposed(
     odds = _key_terms._odds(uses, _LEVEL)  # noqa: SLF001 - one formula for both
     known = _known(counts.terms, language)
     factor = _factor(odds["log_odds"], known)
-    valence = np.clip(factor * odds["log_odds"], -_MOST, _MOST)
-    new = np.isnan(known) | (np.sign(known) != np.sign(valence))
+    valence = np.round(np.clip(factor * odds["log_odds"], -_MOST, _MOST), 1) + 0.0
+    new = np.where(np.isnan(known), valence != 0, np.sign(known) != np.sign(odds["log_odds"]))
     rows = np.flatnonzero(new & (odds["q_value"] < _ALPHA))
     q_value = odds["q_value"]
     return [
         {
-            "term": counts.terms[row], "valence": round(float(valence[row]), 1),
+            "term": counts.terms[row], "valence": float(valence[row]),
             "language": language, "log_odds": float(odds["log_odds"][row]),
             "z": float(odds["z"][row]), "q_value": float(q_value[row]),
             "n_positive": int(odds["n"][row]), "n_negative": int(odds["n_other"][row]),
