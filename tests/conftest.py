@@ -145,3 +145,17 @@ def check_data():
     if not folder or not Path(folder).is_dir():
         pytest.skip("CRMLYTICS_CHECK_DATA names no folder")
     return Path(folder)
+
+
+@pytest.fixture
+def plain_sums(monkeypatch):
+    """Have vaderSentiment add as Python did when it was written: from 3.12 on `sum` compensates."""
+    from vaderSentiment import vaderSentiment
+
+    def plain(values):
+        total = 0
+        for value in values:
+            total += value
+        return total
+
+    monkeypatch.setattr(vaderSentiment, "sum", plain, raising=False)

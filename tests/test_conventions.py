@@ -80,7 +80,7 @@ REQUIRED = {
     "up_sell": {"price_col": "price"},
     "fit_sentiment": {"label_col": "mood"},
     "evaluate_sentiment": {"label_col": "mood"},
-    "suggest_lexicon": {"label_col": "mood"},
+    "suggest_lexicon": {"label_col": "score"},
     "score_aspects": {"aspects": {"delivery": ["delivery", "parcel"]}},
     "nps_drivers": {"aspects": {"delivery": ["delivery", "parcel"]}},
     "key_terms": {"by": "mood"},

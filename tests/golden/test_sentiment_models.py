@@ -5,38 +5,16 @@ Tweets and snippets: Hutto and Gilbert (2014). Hebrew comments: Amram, Ben-David
 """
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import crmlytics as crm
 from crmlytics.sentiment import _features
 
-NAMES = {"tweets": "tweets_GroundTruth.txt", "amazon": "amazonReviewSnippets_GroundTruth.txt"}
 
-
-def english(check_data, name):
-    path = check_data / "sentiment" / "vader" / NAMES[name]
-    text = path.read_text(encoding="utf-8", errors="replace")
-    rows = [line.split("\t", 2) for line in text.split("\n") if line]
-    table = pd.DataFrame({"text": [r[2] for r in rows], "rating": [float(r[1]) for r in rows]})
-    table = table.sample(frac=1, random_state=0)
-    rating = table["rating"]
-    mood = np.where(rating.abs() < 0.2, "neutral", np.where(rating > 0, "positive", "negative"))
-    return table.assign(mood=mood)
-
-
-@pytest.fixture(scope="module")
-def snappfood(check_data):
-    path = check_data / "sentiment" / "persian" / "snappfood_dev.csv"
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").split("\n")[1:]]
-    rows = [row[1:3] for row in rows if len(row) == 4 and row[2] in {"HAPPY", "SAD"}]
-    return pd.DataFrame(rows, columns=["text", "mood"])
-
-
-@pytest.mark.parametrize("name", list(NAMES))
-def test_lexicons_add_to_words(check_data, name, monkeypatch):
+@pytest.mark.parametrize("name", ["tweets", "amazon"])
+def test_lexicons_add_to_words(rated_texts, name, monkeypatch):
     """Measured with and without: tweets .895 and .804, snippets .741 and .708."""
-    table = english(check_data, name)
+    table = rated_texts[name].sample(frac=1, random_state=0)
     border = int(0.8 * len(table))
 
     def accuracy():
@@ -89,10 +67,10 @@ MEASURED = {
 }
 
 
-@pytest.mark.parametrize("name", list(NAMES))
-def test_evaluation(check_data, name):
+@pytest.mark.parametrize("name", ["tweets", "amazon"])
+def test_evaluation(rated_texts, name):
     found = crm.sentiment.evaluate_sentiment(
-        english(check_data, name), label_col="mood", language="en"
+        rated_texts[name], label_col="mood", language="en"
     ).set_index("model")
     for model, (accuracy, macro_f1) in MEASURED[name].items():
         assert found.loc[model, "accuracy"] == pytest.approx(accuracy, abs=0.01)
@@ -100,9 +78,9 @@ def test_evaluation(check_data, name):
         assert found.loc[model, "accuracy"] > found.loc["majority", "accuracy"] + 0.1
 
 
-def test_suggested_words_mend_the_lexicon(check_data):
+def test_suggested_words_mend_the_lexicon(rated_texts):
     """Words from four fifths of the snippets raise the accuracy on the last fifth."""
-    table = english(check_data, "amazon")
+    table = rated_texts["amazon"].sample(frac=1, random_state=0)
     border = int(0.8 * len(table))
     seen, unseen = table.iloc[:border], table.iloc[border:]
     own = crm.sentiment.suggest_lexicon(seen, label_col="mood", language="en")

@@ -14,22 +14,12 @@ import pytest
 
 from crmlytics.sentiment import _lexical, _lists, _normalise
 
-ROWS = 6_300
-
-
-@pytest.fixture(scope="module")
-def comments(check_data):
-    path = check_data / "sentiment" / "persian" / "snappfood_dev.csv"
-    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").split("\n")]
-    rows = [row for row in lines if len(row) == 4 and row[2] in {"HAPPY", "SAD"}]
-    assert len(rows) == ROWS
-    return [row[1] for row in rows], np.array([1 if row[2] == "HAPPY" else -1 for row in rows])
-
 
 # Measured: even rows .929 and .837, odd rows .919 and .820; half of the comments are HAPPY.
 @pytest.mark.parametrize("first", [0, 1], ids=["even", "odd"])
-def test_comments_on_food_orders(comments, first):
-    texts, label = comments[0][first::2], comments[1][first::2]
+def test_comments_on_food_orders(snappfood, first):
+    rows = snappfood.iloc[first::2]
+    texts, label = rows["text"].tolist(), np.where(rows["mood"] == "HAPPY", 1, -1)
     found = _lexical.score(texts, language="fa")
     covered = (found.n_known > 0) & (found.compound != 0)
     right = np.sign(found.compound) == label

@@ -12,22 +12,13 @@ from vaderSentiment import vaderSentiment as V
 from crmlytics.sentiment import _switches, _vader
 from crmlytics.sentiment._scored import labels
 
-FILES = {"tweets": ("tweets", 4_200), "amazon": ("amazonReviewSnippets", 3_708)}
 SIDES = {"negative": -1, "neutral": 0, "positive": 1}
 
 
-@pytest.fixture(scope="module", params=list(FILES))
-def rated(request, check_data):
-    name, size = FILES[request.param]
-    path = check_data / "sentiment" / "vader" / f"{name}_GroundTruth.txt"
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    rows = [line.rstrip("\r").split("\t") for line in lines if line.strip()]
-    assert len(rows) == size
-    return (
-        request.param,
-        ["\t".join(row[2:]) for row in rows],
-        np.array([float(r[1]) for r in rows]),
-    )
+@pytest.fixture(params=["tweets", "amazon"])
+def rated(request, rated_texts):
+    table = rated_texts[request.param]
+    return request.param, table["text"].tolist(), table["rating"].to_numpy()
 
 
 def sides(compound):
@@ -48,14 +39,8 @@ def test_table_4(rated):
     assert (r, precision, recall, f1) == pytest.approx(MEASURED[name], abs=0.01)
 
 
-def test_every_text_equals_the_original(rated, monkeypatch):
-    def plain(values):  # from Python 3.12 on `sum` compensates
-        total = 0
-        for value in values:
-            total += value
-        return total
-
-    monkeypatch.setattr(V, "sum", plain, raising=False)
+@pytest.mark.usefixtures("plain_sums")
+def test_every_text_equals_the_original(rated):
     _, texts, _ = rated
     analyzer = V.SentimentIntensityAnalyzer()
     found = _vader.score(texts)

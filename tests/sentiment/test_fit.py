@@ -15,7 +15,7 @@ from crmlytics.errors import (
     NotEnoughDataError,
     OptionError,
 )
-from crmlytics.sentiment import _fit, _labelled
+from crmlytics.sentiment import _fit, _labelled, _lists
 
 FEEDBACK = crm.datasets.simulate_shop(n_customers=700, days=600, random_state=8).feedback
 FEEDBACK = FEEDBACK[["text", "score", "true_polarity"]].assign(
@@ -153,6 +153,13 @@ def test_kept_models_are_equal(tmp_path):
     assert kept == MODEL
     pd.testing.assert_frame_equal(kept.predict(TEST[["text"]]), MODEL.predict(TEST[["text"]]))
     assert b"pickle" not in path.read_bytes()
+
+
+def test_changed_word_lists_are_said(monkeypatch):
+    monkeypatch.setattr(_lists, "edition", lambda: "another")
+    for method in (MODEL.predict, MODEL.explain):
+        with pytest.warns(CrmlyticsWarning, match="the word lists have changed since the model"):
+            method(TEST[["text"]].head(2))
 
 
 def test_abstention_reaches_its_precision():

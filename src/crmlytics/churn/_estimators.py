@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crmlytics import _threads
 from crmlytics._columns import Floats, Ints
 from crmlytics.churn._measures import logistic_line
 from crmlytics.errors import DataError
@@ -165,16 +165,8 @@ def one_thread(n: int) -> Iterator[None]:
     if n > _SMALL:
         yield
         return
-    with _threads().limit(limits=1, user_api="openmp"):
+    with _threads.one_thread("openmp"):
         yield
-
-
-@cache
-def _threads() -> Any:
-    import sklearn.ensemble  # noqa: F401 - brings the threads that are to be limited
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-    return ThreadpoolController()
 
 
 def in_order(contents: Sequence[Any], groups: Ints) -> tuple[Ints, Ints]:

@@ -92,7 +92,7 @@ def common_aspects(language: str | None = None) -> "pd.DataFrame":
     import pandas as pd
 
     if language is not None:
-        _checks.choice(language, _terms.LANGUAGES, name="language", caller="common_aspects")
+        _checks.choice(language, _language.LANGUAGES, name="language", caller="common_aspects")
     rows = [row for row in _lists.read("aspects") if language in {None, row["language"]}]
     return pd.DataFrame(rows, columns=["aspect", "language", "terms"]).astype("str")
 
@@ -149,7 +149,7 @@ def _table(aspects: Any, caller: str) -> list[tuple[Any, Any, str | None]]:
         return []
     columns = [_texts.values(source, name) for name in ("aspect", "terms")]
     languages = _texts.values(source, "language") if beside else [None] * source.n_rows
-    odd = sorted({each for each in languages if each is not None} - set(_terms.LANGUAGES))
+    odd = sorted({each for each in languages if each is not None} - set(_language.LANGUAGES))
     if odd:
         raise DataError(
             f"{caller}: aspects has the language {odd[0]!r}. Use 'en', 'fa' or 'he', or leave it "

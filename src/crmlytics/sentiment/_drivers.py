@@ -11,11 +11,10 @@ from crmlytics import _checks, _intervals, _result
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics._frame import Source
 from crmlytics.errors import DataError
-from crmlytics.sentiment import _aspect_table, _jackknife, _terms, _texts
+from crmlytics.sentiment import _aspect_table, _jackknife, _language, _rollup, _texts
 from crmlytics.sentiment._jackknife import Fit
 from crmlytics.sentiment._rollup import total
 from crmlytics.sentiment._scored import NEGATIVE, POSITIVE
-from crmlytics.sentiment._trend import mentions
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrame, IntoDataFrameT
@@ -141,7 +140,7 @@ def nps_drivers(
     """
     caller = "nps_drivers"
     level = _checks.confidence(confidence, caller)
-    _checks.choice(language, _terms.SPOKEN, name="language", caller=caller)
+    _checks.choice(language, _language.SPOKEN, name="language", caller=caller)
     texts = _texts.read(
         feedback, caller, text_col=text_col, optional=("customer_col",),
         roles={"score_col": score_col, "customer_col": customer_col},
@@ -152,7 +151,7 @@ def nps_drivers(
     if not used.any():
         nothing: IntoDataFrameT = _result.empty(source, SCHEMA)
         return nothing
-    row, aspect, compound = mentions(texts, names, aspects, text_col, language)
+    row, aspect, compound = _rollup.mentions(texts, names, aspects, text_col, language)
     said = np.zeros((source.n_rows, len(names)), dtype=np.int8)
     said[row, aspect] = sides(compound)
     who = source.keys("customer").codes[used] if "customer" in source.names else None

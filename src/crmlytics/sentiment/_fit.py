@@ -1,16 +1,13 @@
 """Models learnt from labels."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmlytics import _checks
+from crmlytics import _checks, _threads
 from crmlytics._columns import Floats, Ints
 from crmlytics.errors import FitError, OptionError
-from crmlytics.sentiment import _features, _labelled
+from crmlytics.sentiment import _features, _labelled, _lists
 from crmlytics.sentiment._labelled import Labelled
 from crmlytics.sentiment._sentiment_model import Embedder, SentimentModel, embedding, softmax
 
@@ -184,6 +181,7 @@ def learnt(
         expected_precision=precision,
         expected_coverage=coverage,
         n=given.size,
+        lists=_lists.edition(),
     )
 
 
@@ -199,28 +197,14 @@ def _regression(features: Any, label: Ints, n_classes: int) -> tuple[Floats, Flo
     """Return one row of coefficients a label; of two labels the second mirrors the first."""
     from sklearn.linear_model import LogisticRegression
 
-    with _one_thread():
+    # sums of short vectors: two threads take ten times the time of the processors
+    with _threads.one_thread("blas"):
         made = LogisticRegression(C=_C, max_iter=_ROUNDS).fit(features, label)
     weights, intercepts = made.coef_, made.intercept_
     if n_classes == 2:
         weights = np.vstack([-weights[0], weights[0]]) / 2
         intercepts = np.array([-intercepts[0], intercepts[0]]) / 2
     return np.asarray(weights, dtype=np.float64), np.asarray(intercepts, dtype=np.float64)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep sums of short vectors in one thread: two take ten times the time of the processors."""
-    with _threads().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _threads() -> Any:
-    import sklearn.linear_model  # noqa: F401 - brings the threads that are to be limited
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-    return ThreadpoolController()
 
 
 def _held_out(features: Any, label: Ints, n_classes: int, seed: int) -> Floats:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crmlytics import _checks, _frame
 from crmlytics.errors import DataError
-from crmlytics.sentiment import _forms, _lists, _terms, _texts
+from crmlytics.sentiment import _forms, _language, _lists, _terms, _texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ def intent_rules(language: str | None = None) -> "pd.DataFrame":
     import pandas as pd
 
     if language is not None:
-        _checks.choice(language, _terms.LANGUAGES, name="language", caller="intent_rules")
+        _checks.choice(language, _language.LANGUAGES, name="language", caller="intent_rules")
     rows = [row for row in _lists.read("intents") if language in {None, row["language"]}]
     return pd.DataFrame(rows, columns=["intent", "language", "pattern", "rule"]).astype("str")
 
@@ -144,7 +144,7 @@ def _table(rules: Any, caller: str) -> list[tuple[Any, ...]]:
 def _check(intent: Any, language: Any, pattern: Any, rule: Any, caller: str) -> None:
     if not isinstance(intent, str) or not intent.strip():
         raise DataError(f"{caller}: rules has the intent {intent!r}. Give each a name of text.")
-    if language is not None and language not in _terms.LANGUAGES:
+    if language is not None and language not in _language.LANGUAGES:
         raise DataError(
             f"{caller}: rules has the language {language!r}. Use 'en', 'fa' or 'he', or leave it "
             "null for all."

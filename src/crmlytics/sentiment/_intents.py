@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from crmlytics import _result
 from crmlytics._columns import Bools, Floats
-from crmlytics.sentiment import _clauses, _intent_rules, _run, _terms, _texts
+from crmlytics.sentiment import _clauses, _intent_rules, _language, _run, _terms, _texts
 from crmlytics.sentiment._intent_rules import Match, Matcher, Rule
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _by_words(
     languages = [spoken[row] for row, _ in parts]
     words = _terms.words([piece for _, piece in parts], languages)
     units = [_intent_rules.units(each, own) for each, own in zip(words, languages, strict=True)]
-    for each in _terms.LANGUAGES:
+    for each in _language.LANGUAGES:
         mine = [place for place, own in enumerate(languages) if own == each]
         matcher = Matcher(rules, each, {word for place in mine for word in units[place]})
         for place in mine:

@@ -128,7 +128,7 @@ def key_terms(
     kept = np.flatnonzero(group >= 0)
     words = _terms.words([texts.values[row] for row in kept], [spoken[row] for row in kept])
     counts = _terms.counted(words, least)
-    columns = _odds(_uses(counts, group[kept], size), level)
+    columns = odds(_uses(counts, group[kept], size), level)
     rows = _chosen(columns["z"], columns["group"], most)
     at = pa.array(columns["group"][rows])
     table = {role: values.take(at) for role, values in names.items()}
@@ -174,7 +174,7 @@ def _uses(counts: Counts, group: Ints, size: int) -> Floats:
     return np.asarray(uses, dtype=np.float64).reshape(size, n_terms)
 
 
-def _odds(uses: Floats, level: float) -> dict[str, Any]:
+def odds(uses: Floats, level: float) -> dict[str, Any]:
     """Compare each group with the rest; of two groups only the second."""
     size, n_terms = uses.shape
     compared = np.arange(1 if size == 2 else 0, size)

@@ -8,10 +8,9 @@ import numpy as np
 from crmlytics import _checks, _columns, _sentences
 from crmlytics._columns import Ints
 from crmlytics.errors import ColumnError, DataError, NotEnoughDataError
-from crmlytics.sentiment import _run, _texts
+from crmlytics.sentiment import _language, _run, _texts
 from crmlytics.sentiment._texts import Texts
 
-SPOKEN = ("auto", "en", "fa", "he")
 _MOST_WHOLE = 2.0**53  # beyond it floats are no whole numbers one by one
 
 
@@ -43,7 +42,7 @@ def read(
     feedback: Any, caller: str, *, label_col: str, text_col: str, language: str, least: int = 2
 ) -> Labelled:
     """Read texts and labels; rows without one of them are left out, and said."""
-    _checks.choice(language, SPOKEN, name="language", caller=caller)
+    _checks.choice(language, _language.SPOKEN, name="language", caller=caller)
     found = _texts.read(feedback, caller, text_col=text_col, roles={"label_col": label_col})
     names, kind = _names(found, label_col, caller)
     there = [

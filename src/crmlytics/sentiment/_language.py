@@ -28,6 +28,8 @@ _PERSIAN = re.compile("[پچژگیک]")
 # the Arabic forms of ی and ک prove nothing: many keyboards of Persian writers have only these
 _NOT_PERSIAN = re.compile("[ةىأ](?=\\W|$)|\\b[أإ]|\\bال\\w{2,}|[ٹڈڑںےھۓ]")
 _KEYBOARD = str.maketrans("يك", "یک")
+LANGUAGES = ("en", "fa", "he")
+SPOKEN = ("auto", *LANGUAGES)  # what the option `language` takes
 _FIRST = 2_000  # letters looked at: the language of a long text shows early
 _LONG = 4  # letters
 _ALIKE = frozenset({"come", "male", "over", "other"})  # in English something else

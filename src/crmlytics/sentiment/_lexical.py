@@ -12,6 +12,7 @@ import numpy as np
 
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics.sentiment import _lexical_words, _normalise, _phrases, _tokens
+from crmlytics.sentiment._lexical_words import Kinds
 from crmlytics.sentiment._lexicon import Lexicon
 from crmlytics.sentiment._scored import Hits, Scored, with_hits
 from crmlytics.sentiment._sums import NEGATION, added_up, emphasis
@@ -59,7 +60,7 @@ def score(
     value = _boosted(line, last, value, language, notes)
     value = _negated(line, last, value, notes)
     value = _around_but(line, last, value, notes)
-    loud, asked = emphasis(texts)  # clean texts have no more than two marks in a row
+    loud, asked = emphasis(texts, "?؟")  # clean texts have no more than two marks in a row
     known = (~np.isnan(line.valence) | line.inside) & (line.wordy | ~np.isnan(line.valence))
     size = len(texts)
     scored = added_up(
@@ -104,15 +105,20 @@ def _line(texts: list[str], language: str, lexicon: Lexicon | None) -> _Line:
         first=np.arange(len(ids)), inside=np.zeros(len(ids), dtype=bool),
         marked=np.zeros(len(ids), dtype=bool), **spread,
     )  # fmt: skip
-    phrases: dict[tuple[str, ...], tuple[str, float]] = dict(table.lists.phrases)
-    if lexicon is not None:
-        phrases |= {
-            tuple(_lexical_words.clean(word, language) for word in phrase): ("valence", valence)
-            for phrase, valence in lexicon.phrases.items()
-        }
-    for start, end, (kind, worth) in _phrases.find(table.plain, ids, text, phrases):
-        _put(line, start, end, kind, worth)
+    _phrases_above(line, table.plain, _lexical_words.kinds(language, lexicon))
     return line
+
+
+def _phrases_above(line: _Line, plain: list[str], kinds: Kinds) -> None:
+    """Let phrases stand for their words."""
+    code_of = kinds.phrases.codes
+    codes = np.array([code_of.get(word, 0) for word in plain], dtype=np.int64)[line.ids]
+    ends = np.append(line.text[1:] != line.text[:-1], True)[: len(line.text)]
+    found = _phrases.found(codes, ends, kinds.phrases)
+    for first, last, place in zip(
+        found.first.tolist(), found.last.tolist(), found.value.astype(int).tolist(), strict=True
+    ):
+        _put(line, first, last + 1, *kinds.kinds[place])
 
 
 def _put(line: _Line, start: int, end: int, kind: str, value: float) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from crmlytics.sentiment import _emoji, _hebrew, _lists, _normalise
 from crmlytics.sentiment._lexicon import Lexicon
+from crmlytics.sentiment._phrases import Phrases, compiled
 
 _PREFIXES = frozenset("והבלכשמ")
 _FIRST_OF_TWO = frozenset("וש")  # before any other prefix
@@ -80,6 +81,32 @@ def _modifier(
     if found is None and language == "he" and word[:1] in _FIRST_OF_TWO:
         found = modifiers.get(rest) if len(rest) > 2 or rest == "לא" else None
     return found or ("", 0.0)
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Phrases to look for; each has a place in `kinds`, with its kind and value."""
+
+    phrases: Phrases
+    kinds: list[tuple[str, float]]
+
+
+def kinds(language: str, own: Lexicon | None) -> Kinds:
+    """Return the phrases of a language; those of the user stand above ours."""
+    return _shipped(language) if own is None or not own.phrases else _compiled(language, own)
+
+
+@cache
+def _shipped(language: str) -> Kinds:
+    return _compiled(language, Lexicon())
+
+
+def _compiled(language: str, own: Lexicon) -> Kinds:
+    phrases = dict(lists(language).phrases)
+    for phrase, valence in own.phrases.items():
+        phrases[tuple(clean(word, language) for word in phrase)] = ("valence", valence)
+    places = {phrase: float(place) for place, phrase in enumerate(phrases)}
+    return Kinds(compiled(places), list(phrases.values()))
 
 
 class Ids(dict[str, int]):

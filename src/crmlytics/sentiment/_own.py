@@ -9,10 +9,9 @@ import numpy as np
 
 from crmlytics import _columns, _frame
 from crmlytics.errors import ColumnError, DataError
-from crmlytics.sentiment import _normalise, _texts
+from crmlytics.sentiment import _language, _normalise, _texts
 from crmlytics.sentiment._lexicon import Lexicon
 
-LANGUAGES = ("en", "fa", "he")
 _LIMIT = 4.0  # valences are means of ratings from -4 to 4 (Hutto and Gilbert 2014)
 
 
@@ -88,7 +87,7 @@ def _own(
                 f"{caller}: the valence of {term!r} in lexicon is {valence!r}. Give a number from "
                 "-4 (worst) to 4 (best)."
             )
-        if language is not None and language not in LANGUAGES:
+        if language is not None and language not in _language.LANGUAGES:
             raise DataError(
                 f"{caller}: lexicon has the language {language!r}. Use 'en', 'fa' or 'he', or "
                 "leave it null for all."

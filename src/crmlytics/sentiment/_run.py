@@ -6,13 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from crmlytics import _columns
-from crmlytics._columns import Floats
-from crmlytics.errors import ColumnError
 from crmlytics.sentiment import _language, _lexical, _switches, _vader
 from crmlytics.sentiment._own import Own
 from crmlytics.sentiment._scored import Hits, Scored
-from crmlytics.sentiment._texts import Texts
 
 _FLOATS = ("raw", "compound", "positive", "neutral", "negative")
 _COUNTS = ("n_words", "n_known")
@@ -99,17 +95,3 @@ def spoken(texts: Sequence[str | None], language: str) -> list[str | None]:
     if language == "auto":
         return _language.detected(list(texts))
     return [None if text is None else language for text in texts]
-
-
-def compounds(texts: Texts, language: str = "auto") -> Floats:
-    """Return the column `compound` of a table that was scored already; score its texts if not."""
-    source = texts.source
-    if "compound" in source.table.columns:
-        series = source.table["compound"]
-        if _columns.family(series) == "number" or series.is_null().all():
-            return _columns.numbers(series)
-        raise ColumnError(
-            f"{source.caller}: column 'compound' of {source.argument} holds "
-            f"{_columns.describe(series)}, not numbers. Make it with score_sentiment, or drop it."
-        )
-    return scored(texts.values, spoken(texts.values, language)).compound

@@ -8,14 +8,13 @@ import pyarrow as pa
 
 from crmlytics import _checks, _columns, _result
 from crmlytics.errors import ColumnError, OptionError
-from crmlytics.sentiment import _own, _run, _scored, _switches, _texts
+from crmlytics.sentiment import _language, _own, _run, _scored, _switches, _texts
 from crmlytics.sentiment._scored import Scored
 from crmlytics.sentiment._texts import Texts
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrame, IntoDataFrameT
 
-LANGUAGES = ("auto", *_own.LANGUAGES)
 FLAVOURS = ("vader", "improved")
 _SCORES = ("compound", "positive", "neutral", "negative")
 
@@ -221,7 +220,7 @@ def _scores(
     explain: bool = False,
 ) -> tuple[Texts, list[str | None], Scored]:
     """Read the options and the table, and score."""
-    _checks.choice(language, LANGUAGES, name="language", caller=caller)
+    _checks.choice(language, _language.SPOKEN, name="language", caller=caller)
     switches = switches_of(flavour, caller)
     own = _own.read(lexicon, caller)
     texts = _texts.read(
@@ -252,7 +251,7 @@ def _languages(texts: Texts, language: str, caller: str) -> list[str | None]:
             f"{caller}: language={language!r} and language_col are both given. Give one of them."
         )
     named = _texts.values(texts.source, "language")
-    return [name if name in _own.LANGUAGES else None for name in named]
+    return [name if name in _language.LANGUAGES else None for name in named]
 
 
 def switches_of(flavour: Any, caller: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from crmlytics import _checks, _result
 from crmlytics._columns import Floats
 from crmlytics._model import Model
 from crmlytics.errors import DataError
-from crmlytics.sentiment import _features, _reasons, _run, _texts
+from crmlytics.sentiment import _features, _lists, _reasons, _run, _texts
 from crmlytics.sentiment._features import Parts, Terms
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class SentimentModel(Model):
     expected_precision: float
     expected_coverage: float
     n: int
+    lists: str  # edition of the word lists of the fit
 
     def __repr__(self) -> str:
         return (
@@ -121,6 +122,11 @@ class SentimentModel(Model):
             If the column is missing or holds no text.
         DataError
             If the model was fitted with `embed` and none is given.
+
+        Warns
+        -----
+        CrmlyticsWarning
+            If the word lists have changed since the fit.
         """
         texts = _texts.read(feedback, "predict", text_col=text_col or self.text_name)
         probability = self.probabilities(texts.values, embed)
@@ -167,6 +173,11 @@ class SentimentModel(Model):
             If the column is missing or holds no text.
         DataError
             If the model was fitted with `embed` and none is given.
+
+        Warns
+        -----
+        CrmlyticsWarning
+            If the word lists have changed since the fit.
         """
         texts = _texts.read(feedback, "explain", text_col=text_col or self.text_name)
         rows, labels, words, effects = [], [], [], []
@@ -218,6 +229,11 @@ class SentimentModel(Model):
 
     def parts(self, texts: list[str], embed: Embedder | None, caller: str) -> Parts:
         """Return what the model reads of texts."""
+        if self.lists != _lists.edition():
+            _checks.warn(
+                f"{caller}: the word lists have changed since the model was fitted, and its "
+                "probabilities with them. Fit it again."
+            )
         more = None
         if self.n_embedded:
             if embed is None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from crmlytics import _checks, _result
 from crmlytics._columns import Bools, Ints
-from crmlytics.sentiment import _forms, _run, _terms, _texts
+from crmlytics.sentiment import _forms, _language, _run, _terms, _texts
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
@@ -105,7 +105,7 @@ def suggest_aspects(
     spoken = _terms.languages(texts.values, language, caller)
     words = _terms.words(texts.values, spoken)
     rows: list[tuple[str, str, str, int]] = []
-    for each in _terms.LANGUAGES:
+    for each in _language.LANGUAGES:
         mine = [found for found, own in zip(words, spoken, strict=True) if own == each and found]
         found = _candidates(mine, each, least)
         rows += [(aspect, each, terms, n) for aspect, terms, n in found[:most]]

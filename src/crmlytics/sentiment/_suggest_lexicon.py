@@ -8,7 +8,7 @@ import pyarrow as pa
 from crmlytics import _checks, _result
 from crmlytics._columns import Bools, Floats
 from crmlytics.errors import OptionError
-from crmlytics.sentiment import _key_terms, _labelled, _run, _terms
+from crmlytics.sentiment import _key_terms, _labelled, _language, _run, _terms
 from crmlytics.sentiment._labelled import Labelled
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def suggest_lexicon(
     )
     glad, kept = _glad(given, caller, label_col)
     rows: list[dict[str, Any]] = []
-    for spoken in (*_terms.LANGUAGES, None):
+    for spoken in (*_language.LANGUAGES, None):
         mine = [row for row in np.flatnonzero(kept).tolist() if given.languages[row] == spoken]
         if mine:
             rows += _proposed([given.texts[row] for row in mine], glad[mine], spoken, least)
@@ -162,7 +162,7 @@ def _proposed(
     n_terms = len(counts.terms)
     cells = glad[counts.text] * n_terms + counts.term
     uses: Any = np.bincount(cells, counts.count, 2 * n_terms).reshape(2, n_terms)
-    odds = _key_terms._odds(uses, _LEVEL)  # noqa: SLF001 - one formula for both
+    odds = _key_terms.odds(uses, _LEVEL)
     known = _known(counts.terms, language)
     factor = _factor(odds["log_odds"], known)
     valence = np.round(np.clip(factor * odds["log_odds"], -_MOST, _MOST), 1) + 0.0

@@ -1,5 +1,6 @@
 """From the values of words to the scores of texts: sums, emphasis and shares, as VADER has them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,16 @@ _EXCLAMATION, _MOST_EXCLAMATIONS = 0.292, 4
 _QUESTION, _MANY_QUESTIONS = 0.18, 0.96
 
 
-def emphasis(texts: list[str]) -> tuple[Floats, Floats]:
-    """Return what exclamation marks and question marks add to the size of a score."""
+def emphasis(texts: Sequence[str], asking: str = "?") -> tuple[Floats, Floats]:
+    """Return what exclamation marks and question marks add to the size of a score.
+
+    `asking` are the question marks of the language.
+    """
     size = len(texts)
     marks = np.fromiter((each.count("!") for each in texts), dtype=np.int64, count=size)
-    asks = np.fromiter(
-        (each.count("?") if each.isascii() else each.count("?") + each.count("؟")
-         for each in texts), dtype=np.int64, count=size,
-    )  # fmt: skip
+    asks: Any = np.zeros(size, dtype=np.int64)
+    for mark in asking:
+        asks += np.fromiter((each.count(mark) for each in texts), dtype=np.int64, count=size)
     loud = np.minimum(marks, _MOST_EXCLAMATIONS) * _EXCLAMATION
     asked = np.where(asks < 2, 0.0, np.where(asks <= 3, asks * _QUESTION, _MANY_QUESTIONS))
     return loud, asked

@@ -10,10 +10,8 @@ import numpy as np
 
 from crmlytics import _checks
 from crmlytics._columns import Floats, Ints
-from crmlytics.sentiment import _lists, _normalise, _run, _tokens
+from crmlytics.sentiment import _language, _lists, _normalise, _run, _tokens
 
-LANGUAGES = ("en", "fa", "he")
-SPOKEN = ("auto", *LANGUAGES)
 _WORD = re.compile(r"\b\w[\w']+\b")  # keeps "don't" whole
 
 
@@ -30,7 +28,7 @@ class Counts:
 
 def languages(texts: Sequence[str | None], language: str, caller: str) -> list[str | None]:
     """Return the language of each text, the option `language` checked."""
-    _checks.choice(language, SPOKEN, name="language", caller=caller)
+    _checks.choice(language, _language.SPOKEN, name="language", caller=caller)
     return _run.spoken(texts, language)
 
 

@@ -4,16 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
-from crmlytics import _checks, _columns, _frame, _groups, _intervals, _periods, _result
+from crmlytics import _checks, _frame, _groups, _intervals, _periods, _result
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics.errors import OptionError
-from crmlytics.sentiment import _aspect_table, _aspects, _rollup, _texts
+from crmlytics.sentiment import _aspect_table, _language, _rollup, _texts
 from crmlytics.sentiment._scored import NEGATIVE
-from crmlytics.sentiment._texts import Texts
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrame, IntoDataFrameT
@@ -169,7 +167,7 @@ def sentiment_trend(
     source = texts.source
     schema = dict.fromkeys(source.by, "id") | schema
     day = _frame.as_of(source, as_of)
-    compound = _rollup.compounds(texts, language)
+    _checks.choice(language, _language.SPOKEN, name="language", caller=caller)
     names = [] if aspects is None else _aspect_table.read(aspects, caller).names
     if source.n_rows == 0:
         nothing: IntoDataFrameT = _result.empty(source, schema)
@@ -180,9 +178,11 @@ def sentiment_trend(
     first, last = (_periods.of_day(each, unit) for each in (int(days[seen].min()), day))
     length, n_aspects = last - first + 1, 1 if aspects is None else len(names)
     _checks.cells(length * n_aspects * grouped.size, period=unit, caller=caller)
-    rows, which = np.arange(source.n_rows), np.zeros(source.n_rows, dtype=np.int64)
-    if aspects is not None:
-        rows, which, compound = mentions(texts, names, aspects, text_col, language)
+    if aspects is None:
+        rows, which = np.arange(source.n_rows), np.zeros(source.n_rows, dtype=np.int64)
+        compound = _rollup.compounds(texts, language)
+    else:
+        rows, which, compound = _rollup.mentions(texts, names, aspects, text_col, language)
     kept = seen[rows] & ~np.isnan(compound)
     rows, which, compound = rows[kept], which[kept], compound[kept]
     line = grouped.of_rows(None, source.n_rows)[rows] * n_aspects + which
@@ -201,22 +201,6 @@ def sentiment_trend(
         sort_by=[*source.by, *(["aspect"] if aspects is not None else []), "period"],
     )  # fmt: skip
     return answer
-
-
-def mentions(
-    texts: Texts, names: list[str], aspects: Any, text_col: str, language: str
-) -> tuple[Ints, Ints, Floats]:
-    """Return the rows that mention aspects, the place of the aspect, and what they say on it."""
-    source = texts.source
-    with _checks.speaking_as(source.caller):
-        scored = _aspects.score_aspects(
-            source.native, aspects=aspects, text_col=text_col, language=language
-        )
-    table: Any = nw.from_native(scored, eager_only=True)
-    place = {name: at for at, name in enumerate(names)}
-    which = np.array([place[name] for name in table["aspect"].to_list()], dtype=np.int64)
-    row = np.asarray(_columns.numbers(table["row"]), dtype=np.int64)
-    return row, which, _columns.numbers(table["compound"])
 
 
 def _reference(ends: Ints, day: int, until: int | None, caller: str) -> Bools:

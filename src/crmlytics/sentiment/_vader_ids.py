@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crmlytics._columns import Bools, Floats, Ints
-from crmlytics.sentiment import _emoji, _hashtags
+from crmlytics.sentiment import _emoji, _hashtags, _sums
 from crmlytics.sentiment._vader_words import SEPARATOR, Tables, Vocabulary
 
 _TOGETHER = 2_000  # texts split in one go: more do not fit the processor's cache
@@ -43,7 +43,7 @@ def tokens(texts: Sequence[str], words: Vocabulary) -> Tokens:
     begin = np.append(0, ends + 1)[: len(ends)]
     size = ends - begin
     text = np.repeat(np.arange(len(texts)), size + 1)
-    return Tokens(ids, text, begin, size, *_marks(texts))
+    return Tokens(ids, text, begin, size, *_sums.emphasis(texts))
 
 
 def _split(texts: Sequence[str], words: Vocabulary) -> Ints:
@@ -72,11 +72,3 @@ def _prepared(texts: Sequence[str], given: Tables) -> Sequence[str]:
     if "emoji" in given.switches:
         texts = [_emoji.apart(text) for text in texts]
     return [text if text.isascii() else text.translate(table) for text in texts]
-
-
-def _marks(texts: Sequence[str]) -> tuple[Floats, Floats]:
-    """Return how far "!" (up to four) and "?" (two or more) move the score of each text."""
-    loud = np.array([text.count("!") for text in texts], dtype=np.float64)
-    asked = np.array([text.count("?") for text in texts], dtype=np.float64)
-    many = np.where(asked <= 3, asked * 0.18, 0.96)
-    return np.minimum(loud, 4) * 0.292, np.where(asked < 2, 0.0, many)

@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 
 from crmlytics._columns import Bools, Floats, Ints
-from crmlytics.sentiment import _vader_phrases
+from crmlytics.sentiment import _phrases
+from crmlytics.sentiment._sums import NEGATION
 from crmlytics.sentiment._vader_ids import Tokens
 from crmlytics.sentiment._vader_words import (
     BOOSTER,
@@ -29,7 +30,7 @@ from crmlytics.sentiment._vader_words import (
     Traits,
 )
 
-NEGATION, CAPITALS, _NEVER_SO = -0.74, 0.733, 1.25
+CAPITALS, _NEVER_SO = 0.733, 1.25
 _MILD = -0.3  # what a negation leaves of a bad word: "not bad" is faint praise
 _DAMPING = (1.0, 0.95, 0.9)  # of boosters one, two and three words before
 _FAR = range(4, 8)  # words before, where an opinion is denied: "I don't think this is a good ..."
@@ -88,7 +89,7 @@ def hits(tokens: Tokens, words: Traits, given: Tables) -> Hits:
     found = None
     values = words.valence[ids]
     if given.phrases is not None:
-        found = _vader_phrases.found(words.phrase_code[ids], words.has(ids, ENDS), given.phrases)
+        found = _phrases.found(words.phrase_code[ids], words.has(ids, ENDS), given.phrases)
         known[found.parts] = True
         ids = ids.copy()
         ids[found.parts] = PART

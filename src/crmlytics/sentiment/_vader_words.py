@@ -12,7 +12,7 @@ import numpy as np
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics.sentiment import _emoji, _lists
 from crmlytics.sentiment._lexicon import Lexicon
-from crmlytics.sentiment._vader_phrases import Phrases, compiled
+from crmlytics.sentiment._phrases import Phrases, compiled
 
 # what VADER's rules ask of a word by name
 _RULE_WORDS = (
