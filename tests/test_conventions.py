@@ -307,6 +307,10 @@ TABLES = {
 }
 
 
+# Functions whose arguments bear a name that other functions use for another table.
+OWN_TABLES = {}
+
+
 def _public():
     for room in ROOMS:
         module = getattr(crm, room)
@@ -346,6 +350,8 @@ PLOTS = [p for p in EVERY if p.values[0].__name__.startswith("plot_")]
 def _given(function):
     if function.__name__ == "fit_bg_bb":
         return [GIFTS.copy()]
+    if function.__name__ in OWN_TABLES:
+        return [table.copy() for table in OWN_TABLES[function.__name__]]
     for name in _tables(function):
         assert name in TABLES, f"add a table for the argument {name!r} to TABLES"
     return [TABLES[name].copy() for name in _tables(function)]

@@ -38,7 +38,9 @@ _TABLES = (
 _PRODUCTS = ("exclude", "in_stock", "antecedents_in", "consequents_in")
 _LISTS = ("by", "candidates", *_PRODUCTS)  # written with commas
 _NOT_HERE = ("collect",)  # options that make no sense for files
-_REPORT_TABLES = ("customers", "products", "interactions", "feedback", "campaigns")
+_REPORT_TABLES = (
+    "customers", "products", "interactions", "feedback", "campaigns", "subscriptions", "spend",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

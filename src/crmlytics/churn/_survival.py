@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from narwhals.stable.v2.typing import IntoDataFrameT
 
-from crmlytics import _checks, _groups, _intervals, _result
+from crmlytics import _checks, _groups, _intervals, _life_table, _result
 from crmlytics._columns import Ints
-from crmlytics.churn import _life_table, _spells
+from crmlytics.churn import _spells
 
 CURVE_SCHEMA = {
     "tenure_days": "int",

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from narwhals.stable.v2.typing import IntoDataFrame
 
-from crmlytics import _checks, _frame, _intervals, _result
+from crmlytics import _checks, _frame, _intervals, _life_table, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics._model import Model
-from crmlytics.churn import _cox, _life_table, _outlook, _spells, _survival_features
+from crmlytics.churn import _cox, _outlook, _spells, _survival_features
 from crmlytics.errors import OptionError
 
 if TYPE_CHECKING:

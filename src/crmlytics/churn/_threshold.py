@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from crmlytics import _checks, _frame, _intervals, _result
+from crmlytics import _checks, _frame, _intervals, _life_table, _result
 from crmlytics._columns import Floats, Ints
-from crmlytics.churn import _labels, _life_table, _panel
+from crmlytics.churn import _labels, _panel
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT

@@ -98,10 +98,10 @@ def average_order_value(
     revenue = _transactions.money(found.group_spent, precision)
     answer: IntoDataFrameT = _estimates.ratio(
         source,
-        found,
+        found.grouped,
         revenue,
         found.group_orders,
-        by_customer=(found.spent, found.orders),
+        by_customer=(found.spent, found.orders, found.group),
         level=level,
     )
     return answer
@@ -193,6 +193,7 @@ def arpu(
     customers = np.bincount(found.group, minlength=found.grouped.size)
     each = np.ones(len(found.group), dtype=np.int64)
     answer: IntoDataFrameT = _estimates.ratio(
-        source, found, revenue, customers, by_customer=(found.spent, each), level=level
-    )
+        source, found.grouped, revenue, customers,
+        by_customer=(found.spent, each, found.group), level=level,
+    )  # fmt: skip
     return answer

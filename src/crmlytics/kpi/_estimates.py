@@ -1,5 +1,6 @@
 """What KPIs with an interval share: read, add up, divide, lay out."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pyarrow as pa
 
 from crmlytics import _frame, _intervals, _result, _transactions
 from crmlytics._columns import Floats
+from crmlytics._groups import Groups
 
 ESTIMATE = {
     "value": "float",
@@ -43,36 +45,58 @@ def totals(
 
 def ratio(
     source: _frame.Source,
-    found: _transactions.Totals,
+    grouped: Groups,
     top: Any,
     bottom: Any,
     *,
-    by_customer: tuple[Any, Any],
+    by_customer: tuple[Any, Any, Any],
     level: float,
 ) -> Any:
-    """Divide totals of groups, with the delta method's interval over customers."""
-    lower, upper = _intervals.ratio_of_sums(*by_customer, found.group, found.grouped.size, level)
-    half, value = (upper - lower) / 2, _divide(top, bottom)
-    return estimates(source, found, top, bottom, bounds=(value - half, value + half))
+    """Divide totals of groups, with the delta method's interval over customers.
+
+    `by_customer` holds top, bottom and group of each customer.
+    """
+    lower, upper = _intervals.ratio_of_sums(*by_customer, grouped.size, level)
+    half, value = (upper - lower) / 2, divide(top, bottom)
+    return estimates(source, grouped, top, bottom, bounds=(value - half, value + half))
 
 
-def _divide(top: Any, bottom: Any) -> Floats:
+def divide(top: Any, bottom: Any) -> Floats:
+    """Divide; NaN where the denominator is not above 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.asarray(bottom) > 0, top / bottom, np.nan)
+        return np.where(np.asarray(bottom) > 0, top / np.asarray(bottom), np.nan)
+
+
+def share(
+    source: _frame.Source,
+    grouped: Groups,
+    hits: Any,
+    of: Any,
+    *,
+    level: float,
+    extra: Mapping[str, tuple[str, Any]] | None = None,
+) -> Any:
+    """Lay out a share of counts with Wilson's interval, one row a group."""
+    bounds = _intervals.wilson(hits, of, level)
+    return estimates(source, grouped, hits, of, bounds=bounds, extra=extra)
 
 
 def estimates(
     source: _frame.Source,
-    found: _transactions.Totals,
+    grouped: Groups,
     top: Any,
     bottom: Any,
     *,
     bounds: tuple[Floats, Floats],
+    extra: Mapping[str, tuple[str, Any]] | None = None,
 ) -> Any:
-    """Lay out value, interval, numerator and denominator, one row a group."""
+    """Lay out value, interval, numerator and denominator, one row a group.
+
+    Each further column of `extra` is a kind ("int", "float" ...) and its values.
+    """
     counts = np.asarray(top).dtype.kind == "i"
-    value = _divide(top, bottom)
-    table = found.grouped.columns(np.arange(found.grouped.size)) | {
+    value = divide(top, bottom)
+    table = grouped.columns(np.arange(grouped.size)) | {
         "value": _result.column(value),
         "lower": _result.column(np.where(np.isnan(value), np.nan, bounds[0])),
         "upper": _result.column(np.where(np.isnan(value), np.nan, bounds[1])),
@@ -81,4 +105,6 @@ def estimates(
     }
     schema = {**dict.fromkeys(source.by, "id"), **ESTIMATE}
     schema |= {"numerator": "int"} if counts else {}
+    for name, (kind, values) in (extra or {}).items():
+        table[name], schema[name] = values, kind
     return _result.native(source, pa.table(table), schema, sort_by=source.by)

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 from narwhals.stable.v2.typing import IntoDataFrameT
 
-from crmlytics import _checks, _intervals
+from crmlytics import _checks
 from crmlytics.kpi import _estimates
 from crmlytics.kpi._definitions import defined
 
@@ -88,9 +88,8 @@ def repeat_rate(
     size = found.grouped.size
     customers = np.bincount(found.group, minlength=size)
     repeaters = np.bincount(found.group[found.orders > 1], minlength=size)
-    bounds = _intervals.wilson(repeaters, customers, level)
-    answer: IntoDataFrameT = _estimates.estimates(
-        source, found, repeaters, customers, bounds=bounds
+    answer: IntoDataFrameT = _estimates.share(
+        source, found.grouped, repeaters, customers, level=level
     )
     return answer
 
@@ -172,6 +171,7 @@ def purchase_frequency(
     customers = np.bincount(found.group, minlength=found.grouped.size)
     each = np.ones(len(found.group), dtype=np.int64)
     answer: IntoDataFrameT = _estimates.ratio(
-        source, found, found.group_orders, customers, by_customer=(found.orders, each), level=level
-    )
+        source, found.grouped, found.group_orders, customers,
+        by_customer=(found.orders, each, found.group), level=level,
+    )  # fmt: skip
     return answer

@@ -62,6 +62,8 @@ def build_report(
     interactions: IntoDataFrame | None = None,
     feedback: IntoDataFrame | None = None,
     campaigns: IntoDataFrame | None = None,
+    subscriptions: IntoDataFrame | None = None,
+    spend: IntoDataFrame | None = None,
     as_of: date | str | None = None,
     title: str = "Customer report",
     duplicates: str = "keep",
@@ -88,7 +90,16 @@ def build_report(
     feedback : table, optional
         What customers wrote: a column "text", and where they are there the id, the date and
         "score" (0 to 10). Adds how customers feel, in English, Persian and Hebrew.
-    products, interactions, campaigns : table, optional
+    interactions : table, optional
+        Contacts and tickets, with "opened_at", "first_response_at" and "resolved_at". Adds how
+        fast and how fully customers are served.
+    subscriptions : table, optional
+        One row a subscription: the id, "start_date", "end_date" and "amount" (a month). Adds
+        recurring revenue and its movements.
+    spend : table, optional
+        What winning customers cost: "channel", "date" and "cost". With "acquired_on" (and
+        "channel") in `customers` it adds the cost of acquisition.
+    products, campaigns : table, optional
         Received and counted on the page.
     as_of : date, default the last date of the transactions
         The day on which the questions are asked, inclusive; later rows are not used.
@@ -160,6 +171,8 @@ def build_report(
             "interactions": interactions,
             "feedback": feedback,
             "campaigns": campaigns,
+            "subscriptions": subscriptions,
+            "spend": spend,
         },
     )[0]
 
