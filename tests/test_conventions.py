@@ -135,6 +135,7 @@ WRONG = {
     "margin": None,
     "flavour": "vaders",
     "language": "french",
+    "lapse_days": 0,
     "min_coverage": 2,
     "n_topics": 0,
     "n_folds": 1,
@@ -308,7 +309,10 @@ TABLES = {
 
 
 # Functions whose arguments bear a name that other functions use for another table.
-OWN_TABLES = {}
+OWN_TABLES = {
+    "churn_rate": [SUBSCRIPTIONS],
+    "retention_rate": [SUBSCRIPTIONS],
+}
 
 
 def _public():
@@ -548,6 +552,8 @@ def test_missing_column_is_one_sentence(function):
         "tracking_table": amounts,
         "segment_profile": {"customer_col"},
         "repeat_rate": {"amount_col"},
+        # without ends the table is one of transactions, which is another sentence
+        **dict.fromkeys(("churn_rate", "retention_rate"), {"end_col", "date_col", "amount_col"}),
         **dict.fromkeys(("frequent_itemsets", "mine_rules", "product_affinity"), lines),
         **dict.fromkeys(("validate_rules", "match_rules", "purchase_sequences"), lines),
         "cross_sell": {*lines, "category_col"},

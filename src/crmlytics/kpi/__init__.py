@@ -2,6 +2,7 @@
 
 from crmlytics.kpi._averages import arpu, average_order_value
 from crmlytics.kpi._business import growth_accounting, kpi_table
+from crmlytics.kpi._churn_rate import churn_rate, retention_rate
 from crmlytics.kpi._clv import clv
 from crmlytics.kpi._clv_model import ClvModel, fit_clv
 from crmlytics.kpi._clv_simple import clv_formula, clv_historic
@@ -16,6 +17,7 @@ __all__ = [
     "ClvModel",
     "arpu",
     "average_order_value",
+    "churn_rate",
     "clv",
     "clv_formula",
     "clv_historic",
@@ -31,4 +33,5 @@ __all__ = [
     "purchase_frequency",
     "repeat_rate",
     "retention_curve",
+    "retention_rate",
 ]

@@ -106,6 +106,22 @@ DEFINITIONS = (
         "active customers of the observed cohorts", "customers of the observed cohorts",
         "share, 0 to 1", "Fader and Hardie 2007, p. 76",
     ),
+    Definition(
+        "churn rate", "churn_rate", "customers lost in the period / customers on its eve",
+        "customers on the eve who are gone on the last day", "customers on the day before",
+        "share, 0 to 1", HOUSE,
+    ),
+    Definition(
+        "revenue churn, gross", "churn_rate",
+        "revenue lost by leaving or paying less / revenue on the eve",
+        "revenue of the eve less what of it is left", "revenue of the customers of the eve",
+        "share, 0 to 1", "ChartMogul, gross MRR churn rate",
+    ),
+    Definition(
+        "retention rate", "retention_rate", "customers kept in the period / customers on its eve",
+        "customers on the eve who are there on the last day", "customers on the day before",
+        "share, 0 to 1", HOUSE,
+    ),
 )  # fmt: skip
 
 

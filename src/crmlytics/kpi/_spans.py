@@ -1,0 +1,201 @@
+"""Customers as spans of days, looked at on the eve of each period: who was there, with how much.
+
+A subscription is a span from its start to its end; a purchase is one of `lapse_days` days. Both
+kinds of business are then counted alike.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crmlytics import _checks, _codes, _columns, _frame, _groups, _periods
+from crmlytics._codes import Calendar
+from crmlytics._columns import Bools, Floats, Ints
+from crmlytics._frame import Source
+from crmlytics._groups import Groups
+from crmlytics.errors import DataError, OptionError
+
+_BLOCK = 100_000_000  # cells of customers by edges that are held at a time
+_BLOCK_OF_AMOUNTS = 40_000_000
+
+
+@dataclass(frozen=True)
+class Spans:
+    """One span a row: customers of groups from a day to the day before another."""
+
+    grouped: Groups
+    calendar: Calendar
+    day: int
+    who: Ints  # customer within group, from 0
+    group: Ints  # group of each `who`
+    start: Ints
+    end: Ints  # the first day on which the span is over
+    contract: bool  # subscriptions, not purchases
+    counts: Bools  # rows that make a customer active; the others (returns) only change amounts
+    amount: Floats | None
+
+    @property
+    def edges(self) -> Ints:
+        """The day before each period, and the last day seen of the last one."""
+        numbers = np.arange(self.calendar.first, self.calendar.last + 2)
+        days = np.asarray(_periods.first_days(numbers, self.calendar.period)) - 1
+        days[-1] = min(days[-1], self.day)
+        return days
+
+
+@dataclass(frozen=True)
+class Presence:
+    """A block of customers by edges: who was there, and with which amount."""
+
+    group: Ints
+    active: Bools
+    amount: Any  # None where the spans were read without
+
+
+def read(
+    table: Any,
+    caller: str,
+    *,
+    period: str,
+    amounts: bool,
+    lapse_days: int | None,
+    as_of: Any,
+    by: Any,
+    result: tuple[str, ...],
+    columns: dict[str, str],
+) -> tuple[Source, Spans | None]:
+    """Read subscriptions, or transactions where there is no column of ends.
+
+    An empty table has no spans.
+    """
+    opened, _ = _frame.open_table(table, caller=caller, argument="table", lazy=False)
+    contract = columns["end_col"] in opened.columns
+    lapse = _lapse(lapse_days, caller, contract=contract, end=columns["end_col"])
+    roles = ["customer_col", *(("start_col", "end_col") if contract else ("date_col",))]
+    roles += ["amount_col"] if amounts or (not contract and _has(opened, columns)) else []
+    source = _frame.read(
+        table, caller=caller, argument="table", by=by, result=result,
+        roles={role: columns[role] for role in roles},
+    )  # fmt: skip
+    if contract:
+        start, end, day = _subscribed(source, as_of)
+    else:
+        day = _frame.as_of(source, as_of)
+        start = source.ticks("date").days() if source.n_rows else np.zeros(0, dtype=np.int64)
+        end = start + lapse
+    if not source.n_rows:
+        return source, None
+    seen = start <= day
+    grouped = _groups.groups(source, seen)
+    first = _periods.of_day(int(start[seen].min()), period)
+    calendar = Calendar(period, first, _periods.of_day(day, period))
+    _checks.cells(grouped.size * calendar.length, period=period, caller=caller)
+    returned = None if contract else _codes.returns(source)
+    who, group = _people(source, grouped, seen)
+    return source, Spans(
+        grouped, calendar, day, who, group, start[seen], end[seen], contract,
+        np.ones(len(who), dtype=bool) if returned is None else ~returned[seen],
+        source.numbers("amount")[seen] if amounts else None,
+    )  # fmt: skip
+
+
+def _has(opened: Any, columns: dict[str, str]) -> bool:
+    """Say whether returns can be told: an unnamed column of amounts need not be there."""
+    return columns["amount_col"] != "amount" or "amount" in opened.columns
+
+
+def _lapse(lapse_days: Any, caller: str, *, contract: bool, end: str) -> int:
+    """Return the days after which a customer of transactions is lost; 0 for subscriptions."""
+    if contract and lapse_days is not None:
+        raise OptionError(
+            f"{caller}: lapse_days goes with transactions, and table has a column {end!r} of ends "
+            "(end_col). Leave lapse_days out, or drop that column."
+        )
+    if not contract:
+        if lapse_days is None:
+            raise OptionError(
+                f"{caller}: table has no column {end!r} (end_col), so it is read as transactions, "
+                "and those need lapse_days=, the days after which a customer counts as lost. "
+                "churn.inactivity_threshold suggests one."
+            )
+        return _checks.whole(lapse_days, name="lapse_days", caller=caller, low=1, high=100_000)
+    return 0
+
+
+def _subscribed(source: Source, as_of: Any) -> tuple[Ints, Ints, int]:
+    """Return starts, ends (open ones the day after the last seen) and the last day seen."""
+    day = _frame.as_of(source, as_of, role="start")
+    if not source.n_rows:
+        none = np.zeros(0, dtype=np.int64)
+        return none, none, day
+    start = source.ticks("start").days()
+    series = source.column("end")
+    known = ~_columns.null_mask(series)
+    end = np.full(len(start), np.iinfo(np.int64).max)
+    if known.any():
+        end[known] = _columns.ticks(series[np.flatnonzero(known)]).days()
+    backwards = int(np.count_nonzero(end < start))
+    if backwards:
+        raise DataError(
+            f"{source.caller}: {backwards:,} of {source.n_rows:,} rows of table end before they "
+            f"start ({source.names['end']!r}, {source.names['start']!r}). Correct or drop them."
+        )
+    if as_of is None and known.any():
+        day = max(day, int(end[known].max()))
+    return start, np.where(end > day, day + 1, end), day
+
+
+def _people(source: Source, grouped: Groups, seen: Bools) -> tuple[Ints, Ints]:
+    """Return the customer within group of each row seen, and the group of each such customer."""
+    keys = source.keys("customer")
+    codes = np.asarray(keys.codes[seen], dtype=np.int64)
+    if grouped.codes is None:
+        return codes, np.zeros(keys.size, dtype=np.int64)
+    cells = np.asarray(grouped.codes[seen], dtype=np.int64) * keys.size + codes
+    present = _codes.occurring(cells, grouped.size * keys.size).present
+    return np.searchsorted(present, cells), present // keys.size
+
+
+def presences(spans: Spans) -> Iterator[Presence]:
+    """Look at the customers on each edge, so many at a time as memory holds well."""
+    edges, people = spans.edges, len(spans.group)
+    begin = np.searchsorted(edges, spans.start)  # the first edge that the span covers
+    until = np.searchsorted(edges, spans.end)  # and the first that it does not
+    most = _BLOCK if spans.amount is None else _BLOCK_OF_AMOUNTS
+    blocks = -(-people * len(edges) // most)
+    if blocks == 1:
+        yield _presence(spans, np.arange(len(begin)), begin, until, (0, people), len(edges))
+        return
+    order = np.argsort(spans.who, kind="stable")
+    cuts = np.linspace(0, people, blocks + 1).astype(np.int64)
+    places = np.searchsorted(spans.who[order], cuts)
+    for k in range(blocks):
+        rows = order[places[k] : places[k + 1]]
+        span = (int(cuts[k]), int(cuts[k + 1]))
+        yield _presence(spans, rows, begin, until, span, len(edges))
+
+
+def _presence(
+    spans: Spans, rows: Ints, begin: Ints, until: Ints, people: tuple[int, int], n_edges: int
+) -> Presence:
+    size = people[1] - people[0]
+    rows = rows[begin[rows] < until[rows]]
+    who = spans.who[rows] - people[0]
+    here = spans.counts[rows]
+    narrow = np.int16 if n_edges < np.iinfo(np.int16).max else np.int32
+    reach = np.zeros((size, n_edges), dtype=narrow)
+    first = who[here] * n_edges + begin[rows][here]
+    np.maximum.at(reach.reshape(-1), first, until[rows][here].astype(narrow))
+    # somebody is there at an edge before the farthest end of all spans begun by then
+    farthest = np.maximum.accumulate(reach, axis=1)
+    active = farthest > np.arange(n_edges, dtype=narrow)
+    amount: Any = None
+    if spans.amount is not None:
+        length = until[rows] - begin[rows]
+        within = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
+        cells = np.repeat(who * n_edges + begin[rows], length) + within
+        paid = np.repeat(spans.amount[rows], length)
+        amount = np.bincount(cells, paid, size * n_edges).reshape(size, n_edges)
+    return Presence(spans.group[people[0] : people[1]], active, amount)
