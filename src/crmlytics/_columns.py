@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Family = Literal["number", "date", "aware date", "text", "flag", "other"]
 
-_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+MICROS = 86_400_000_000  # in a day
+_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": MICROS, "ns": 86_400_000_000_000}
 # A table of codes up to this many times longer than the column is cheaper than hashing the ids.
 _DENSE = 4
 _MANY = 10_000  # rows from which on a look for runs pays
@@ -154,6 +155,41 @@ def ticks(series: nw.Series[Any]) -> Ticks:
     if values.type.tz is not None:
         values = pc.local_timestamp(values)
     return Ticks(_plain(values.cast(pa.int64())), _PER_DAY[values.type.unit])
+
+
+def moments(series: nw.Series[Any]) -> tuple[Ints, Bools]:
+    """Return microseconds since 1970 by the column's own clock (0 where unknown), and which are."""
+    known = ~null_mask(series)
+    if not known.any():  # then the column need not be one of dates at all
+        return np.zeros(len(series), dtype=np.int64), known
+    values = series.to_arrow()
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+        values = pc.local_timestamp(values)
+    micros = values.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).fill_null(0)
+    found = np.asarray(micros.to_numpy(zero_copy_only=False), dtype=np.int64)
+    return np.where(known, found, 0), known
+
+
+def instants(series: nw.Series[Any]) -> Ticks:
+    """Return moments without nulls as integers on one clock, UTC; those without a zone as told."""
+    native = series.to_native()
+    if hasattr(getattr(native, "dtype", None), "tz"):
+        series = nw.from_native(native.dt.tz_convert("UTC"), series_only=True)
+    elif not _numpy_backed(native):
+        values = series.to_arrow()
+        if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+            return Ticks(_plain(values.cast(pa.int64())), _PER_DAY[values.type.unit])
+    return ticks(series)
+
+
+def zone(series: nw.Series[Any]) -> Any:
+    """Return the time zone of a column of moments, as pandas takes it; None without one."""
+    native = series.to_native()
+    return getattr(getattr(native, "dtype", None), "tz", None) or getattr(
+        series.dtype, "time_zone", None
+    )
 
 
 def _plain(values: Any) -> Any:

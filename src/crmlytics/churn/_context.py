@@ -5,7 +5,6 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from crmlytics import _checks, _columns, _frame, _result
 from crmlytics._columns import Floats, Ints
@@ -14,7 +13,6 @@ from crmlytics.churn import _panel
 from crmlytics.errors import ColumnError, DataError
 
 _WINDOW = 91
-_DAY = 86_400_000_000  # microseconds
 _IDENTIFIER = 0.95  # share of different values from which on a text column names its row
 _FEW = 20
 
@@ -57,7 +55,7 @@ def contacts(source: Source, customers: nw.Series[Any], complaint: str) -> Any:
 
     def at(cutoff: int) -> dict[str, Any]:
         past = day <= cutoff
-        end = float((cutoff + 1) * _DAY)
+        end = float((cutoff + 1) * _columns.MICROS)
         recent = past & (day > cutoff - _WINDOW)
         made: dict[str, Any] = {"contacts_91": np.bincount(who[recent], minlength=n)}
         if "event" in source.names:
@@ -74,7 +72,9 @@ def contacts(source: Source, customers: nw.Series[Any], complaint: str) -> Any:
             done = asked & (moments["answered"] < end)
             # whole microseconds, whose sum does not depend on the order of rows
             waited = np.bincount(who[done], (moments["answered"] - opened)[done], n)
-            made["response_days"] = _mean(waited, np.bincount(who[done], minlength=n)) / _DAY
+            made["response_days"] = (
+                _mean(waited, np.bincount(who[done], minlength=n)) / _columns.MICROS
+            )
         return made
 
     return at
@@ -82,15 +82,8 @@ def contacts(source: Source, customers: nw.Series[Any], complaint: str) -> Any:
 
 def _micros(series: nw.Series[Any]) -> Floats:
     """Return whole microseconds since 1970 by the column's own clock; NaN where unknown."""
-    unknown = _columns.null_mask(series)
-    values = series.to_arrow()
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
-        values = pc.local_timestamp(values)
-    micros = values.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).fill_null(0)
-    found = np.asarray(micros.to_numpy(zero_copy_only=False), dtype=np.float64)
-    return np.where(unknown, np.nan, found)
+    found, known = _columns.moments(series)
+    return np.where(known, found.astype(np.float64), np.nan)
 
 
 def _mean(total: Any, times: Any) -> Floats:
@@ -193,7 +186,7 @@ def described(made: dict[str, Any], number: Ints, cutoff: Ints) -> dict[str, Any
             values[known] = _columns.numbers(series)[at[known]]
             columns[name] = _result.column(values)
         elif family in {"date", "aware date"}:
-            days = np.floor(_micros(series) / _DAY)
+            days = np.floor(_micros(series) / _columns.MICROS)
             values = np.full(len(at), np.nan)
             values[known] = cutoff[known] - days[at[known]]
             values[values < 0] = np.nan  # not known yet on the cutoff

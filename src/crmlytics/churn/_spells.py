@@ -75,14 +75,10 @@ def read(
 
 def _ends(source: Source) -> tuple[Ints, Bools]:
     """Return the days of the ends, and which there are."""
-    ends = np.zeros(source.n_rows, dtype=np.int64)
     if "end" not in source.names:
-        return ends, np.zeros(source.n_rows, dtype=bool)
-    series = source.column("end")
-    known = ~_columns.null_mask(series)
-    if known.any():
-        ends[known] = _columns.ticks(series[np.flatnonzero(known)]).days()
-    return ends, known
+        return np.zeros(source.n_rows, dtype=np.int64), np.zeros(source.n_rows, dtype=bool)
+    micros, known = _columns.moments(source.column("end"))
+    return micros // _columns.MICROS, known
 
 
 def _joined(customers: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:

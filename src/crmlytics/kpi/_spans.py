@@ -131,11 +131,8 @@ def _subscribed(source: Source, as_of: Any) -> tuple[Ints, Ints, int]:
         none = np.zeros(0, dtype=np.int64)
         return none, none, day
     start = source.ticks("start").days()
-    series = source.column("end")
-    known = ~_columns.null_mask(series)
-    end = np.full(len(start), np.iinfo(np.int64).max)
-    if known.any():
-        end[known] = _columns.ticks(series[np.flatnonzero(known)]).days()
+    micros, known = _columns.moments(source.column("end"))
+    end = np.where(known, micros // _columns.MICROS, np.iinfo(np.int64).max)
     backwards = int(np.count_nonzero(end < start))
     if backwards:
         raise DataError(
