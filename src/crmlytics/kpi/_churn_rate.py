@@ -9,7 +9,7 @@ import pyarrow as pa
 from narwhals.stable.v2.typing import IntoDataFrameT
 
 from crmlytics import _checks, _intervals, _periods, _result, _transactions
-from crmlytics._columns import Floats, Ints
+from crmlytics._columns import Bools, Floats, Ints
 from crmlytics.kpi import _estimates, _spans
 from crmlytics.kpi._definitions import defined
 
@@ -285,13 +285,20 @@ def _customers(
     stayed = there.copy()
     for block in _spans.presences(spans):
         eve, end = block.active[:, :-1], block.active[:, 1:]
-        for group in np.unique(block.group):
-            own = block.group == group
-            there[group] += np.count_nonzero(eve[own], axis=0)
-            stayed[group] += np.count_nonzero(eve[own] & end[own], axis=0)
+        starts = np.flatnonzero(np.diff(block.group, prepend=-1))  # customers lie group by group
+        groups = block.group[starts]
+        there[groups] += _counts(eve, starts)
+        stayed[groups] += _counts(eve & end, starts)
     base = there.ravel()
     top = stayed.ravel() if kept else base - stayed.ravel()
     return top, base, _intervals.wilson(top, base, level)
+
+
+def _counts(marks: Bools, starts: Ints) -> Ints:
+    """Count the marks of each edge in groups that begin at these rows."""
+    if len(starts) == 1:  # the usual case, in half the time
+        return np.asarray(np.count_nonzero(marks, axis=0))[None, :]
+    return np.asarray(np.add.reduceat(marks, starts, axis=0, dtype=np.int64))
 
 
 def _revenue(
