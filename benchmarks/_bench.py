@@ -98,6 +98,33 @@ class Rows:
         return connection
 
 
+class Tables(Rows):
+    """Other tables of pandas: from `events` follow `events_polars` and `events_duckdb`."""
+
+    def __getattr__(self, name: str) -> Any:
+        table, _, library = name.rpartition("_")
+        if library not in {"polars", "duckdb"} or not hasattr(type(self), table):
+            raise AttributeError(name)
+        made = self._polars(table) if library == "polars" else self._duckdb(table)
+        setattr(self, name, made)
+        return made
+
+    def _polars(self, table: str) -> Any:
+        import polars as pl
+
+        return pl.from_pandas(getattr(self, table))
+
+    def _duckdb(self, table: str) -> Any:
+        """Return a connection with the table in memory, under its own name."""
+        import duckdb
+
+        connection = duckdb.connect()
+        connection.register("frame", getattr(self, table))
+        connection.execute(f"CREATE TABLE {table} AS SELECT * FROM frame")
+        connection.unregister("frame")
+        return connection
+
+
 @dataclass(frozen=True)
 class Case:
     """One way to the answer: the format it takes and the function of it."""
@@ -118,6 +145,18 @@ class Comparison:
     faster_than: dict[str, float] = field(default_factory=dict)  # peer: at least so many times
     at_most: dict[str, float] = field(default_factory=dict)  # peer: at most so many times its time
     memory_below: float | None = None  # in sizes of the input
+
+
+def on_table(title: str, table: str, cases: dict[str, Any], check: Any) -> Comparison:
+    """Compare ways from one of `Tables`, each in the format of its library."""
+    takes = {name: f"{table}_{name.lower()}" for name in ("Polars", "DuckDB")}
+    return Comparison(
+        title,
+        {name: Case(takes.get(name, table), run) for name, run in cases.items()},
+        check,
+        memory=(OURS, "pandas"),
+        faster_than={"pandas": 2.0},
+    )
 
 
 def column(table: Any, name: str) -> Any:

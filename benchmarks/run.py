@@ -26,6 +26,9 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 BENCHES = {
     "bench_segmentation": "Segmentation",
     "bench_kpi": "KPI",
+    "bench_kpi_behaviour": "KPI: behaviour over time",
+    "bench_kpi_events": "KPI: funnels and service",
+    "bench_kpi_customers": "KPI: surveys and subscriptions",
     "bench_btyd": "Value",
     "bench_churn": "Churn",
     "bench_rules": "Rules",

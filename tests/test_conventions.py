@@ -40,11 +40,16 @@ GLOSSARY = {
     "quantity_col": {"quantity", None},
     "channel_col": {"channel", None},
     "event_col": {"event"},
+    "converted_col": {"converted"},
     "text_col": {"text"},
     "score_col": {"score"},
     "segment_col": {"segment"},
     "campaign_col": {"campaign_id"},
     "cost_col": {"cost"},
+    "revenue_col": {"revenue"},
+    "acquired_col": {"acquired_on"},
+    "referrer_col": {"referrer_id"},
+    "referred_col": {"referred_id"},
     "monetary_col": {None},
     "level_col": {None},
     "label_col": {"churned", inspect.Parameter.empty},
@@ -60,10 +65,13 @@ GLOSSARY = {
     "category_col": {"category"},
     "price_col": {None},
     "tier_col": {None},
+    "weights_col": {None},
 }
 # Options without a default: what a call in these tests hands over.
 HELD = {"calibration_end": date(2024, 12, 31), "horizon": 100}
 REQUIRED = {
+    "funnel": {"steps": ["view", "cart", "purchase"]},
+    "conversion_rate": {"start": "view", "goal": "purchase"},
     "clv": {"horizon_days": 90},
     "customer_value": {"horizon": 90},
     "evaluate_holdout": HELD,
@@ -84,6 +92,8 @@ REQUIRED = {
     "score_aspects": {"aspects": {"delivery": ["delivery", "parcel"]}},
     "nps_drivers": {"aspects": {"delivery": ["delivery", "parcel"]}},
     "key_terms": {"by": "mood"},
+    "ces": {"method": "top_two"},
+    "compare_groups": {"by": "mood"},
     "fit_topics": {"n_topics": 3},
 }
 # Options that the contract leaves positional, beside tables.
@@ -97,6 +107,11 @@ POSITIONAL = {
     "simulate_shop": {"n_customers", "days"},
 }
 WRONG = {
+    "any_order": "yes",
+    "goal": ["purchase"],
+    "steps": "view",
+    "strict": "yes",
+    "window_days": -1,
     "as_of": "not a day",
     "baseline": "not a day",
     "accept_rate": 30,
@@ -132,10 +147,14 @@ WRONG = {
     "kind": "open",
     "horizon": -1,
     "horizon_days": 0,
-    "margin": None,
+    "margin": [0.3],
     "flavour": "vaders",
     "language": "french",
+    "lag_days": -1,
     "lapse_days": 0,
+    "monthly_churn": 1,
+    "reward": -1,
+    "would_have_joined": 2,
     "min_coverage": 2,
     "n_topics": 0,
     "n_folds": 1,
@@ -153,7 +172,9 @@ WRONG = {
     "max_size": 0,
     "method": "als",
     "methods": ["als"],
+    "months": 0,
     "n_cutoffs": 0,
+    "net_of_reactivation": "yes",
     "offer_cost": -1,
     "percentile": 2,
     "min_confidence": 2,
@@ -170,6 +191,7 @@ WRONG = {
     "penalty": -1,
     "period": "month",
     "precision": 2.5,
+    "proration": "week",
     "random_state": -1,
     "redundancy": "yes",
     "regularisation": 0,
@@ -187,6 +209,20 @@ WRONG = {
     "value": "money",
     "weights": [1, 2],
     "wide": "yes",
+    "censored": "yes",
+    "first_only": "yes",
+    "points": 0,
+    "complaints": 3,
+    "creation": 3,
+    "per": "baskets",
+    "restoration": 3,
+    "sla_hours": -1,
+    "interval": "exact",
+    "low_is_easy": "yes",
+    "paired": "yes",
+    "repeats": "first",
+    "scale": 1,
+    "within_hours": 0,
 }
 # Answers to an empty table that are an error by design: there is nothing to cut or to follow.
 NEEDS_ROWS = {
@@ -242,6 +278,7 @@ SUBSCRIPTIONS = pd.DataFrame(
         "end_date": BEGAN + (30 + np.arange(len(WHO)) * 37 % 200).astype("m8[D]"),
         "plan": np.resize(list("aab"), len(WHO)),
         "age": np.arange(len(WHO)) % 7 + 20.0,
+        "amount": np.arange(len(WHO)) % 5 + 9.9,
     }
 )
 SUBSCRIPTIONS.loc[::3, "end_date"] = pd.NaT
@@ -251,6 +288,31 @@ FEEDBACK = FEEDBACK[["date", "text", "score"]].assign(
     mood=np.where(FEEDBACK["true_polarity"] > 0, "glad", "other"),
 )
 ASPECTS = crm.sentiment.common_aspects()
+EVENTS = LINES[["customer_id", "date"]].assign(
+    event=np.resize(["view", "cart", "view", "purchase", "ticket"], len(LINES))
+)
+
+
+def _interactions():
+    rng = np.random.default_rng(11)
+    n = 300
+    table = pd.DataFrame(
+        {
+            "customer_id": rng.choice(WHO, n),
+            "channel": rng.choice(["chat", "phone", "web"], n),
+            "event": rng.choice(["view", "ticket", "complaint", "survey"], n),
+            "date": np.datetime64("2024-01-03", "us") + rng.integers(0, 540, n).astype("m8[D]"),
+        }
+    )
+    moments = table["date"] + rng.integers(0, 86_400, n).astype("m8[s]")
+    table["opened_at"] = moments.where(table["event"].isin(["ticket", "complaint"]))
+    for column, share, hours in (("first_response_at", 0.9, 6), ("resolved_at", 0.8, 40)):
+        moments = moments + (rng.exponential(hours, n) * 3_600).astype("m8[s]")
+        table[column] = moments.where(table["opened_at"].notna() & (rng.random(n) < share))
+    return table
+
+
+INTERACTIONS = _interactions()
 # name of an argument -> the model it takes
 MODELS = {
     "model": MODEL,
@@ -260,6 +322,29 @@ MODELS = {
     "full": MODEL,
     "fitter": None,
 }
+WON = pd.DataFrame(
+    {
+        "customer_id": WHO,
+        "acquired_on": BEGAN,
+        "channel": np.resize(["search", "organic", "social", None], len(WHO)),
+        "region": np.resize(["north", "south", "north"], len(WHO)),
+    }
+)
+SPEND = pd.DataFrame(
+    {
+        "date": np.datetime64("2024-01-01", "us") + (np.arange(36) // 2 * 30).astype("m8[D]"),
+        "channel": np.resize(["search", "social"], 36),
+        "region": np.resize(["north", "south", "south"], 36),
+        "cost": np.arange(36) * 2.5 + 10,
+    }
+)
+REFERRALS = pd.DataFrame(
+    {"referrer_id": np.resize(WHO[:9], len(WHO) - 5), "referred_id": WHO[5:]}
+).query("referrer_id != referred_id")
+# Columns that hold the ids of customers, whoever they are.
+IDS = ("customer_id", "referrer_id", "referred_id")
+# Functions whose tables may be a number: three is no junk there.
+NUMBERS_TOO = {"ltv_cac", "payback_months"}
 # name of an argument -> the table it takes
 TABLES = {
     "summary": SUMMARY,
@@ -269,7 +354,13 @@ TABLES = {
     ),
     "subscriptions": SUBSCRIPTIONS,
     "survival": crm.churn.survival_curve(SUBSCRIPTIONS),
+    "monthly": crm.kpi.monthly_revenue(SUBSCRIPTIONS),
+    "movements": crm.kpi.mrr_movements(SUBSCRIPTIONS),
     "features": CHURN,
+    "clv": pd.DataFrame({"customer_id": WHO, "clv": np.sqrt(WHO) * 10 + 5}),
+    "cac": crm.kpi.cac(SPEND, WON, as_of=AS_OF),
+    "monthly_margin": pd.DataFrame({"value": [12.5]}),
+    "referrals": REFERRALS,
     "lift": crm.churn.lift_table(CHURN.assign(churn_probability=CHURN["recency_days"] / 1000)),
     "profit": crm.churn.profit_curve(CHURN.assign(churn_probability=CHURN["recency_days"] / 1000)),
     "calibration": crm.churn.calibration_table(
@@ -291,6 +382,8 @@ TABLES = {
     "kpis": crm.kpi.kpi_table(LINES),
     "growth": crm.kpi.growth_accounting(LINES),
     "curve": crm.kpi.retention_curve(crm.kpi.cohort_table(LINES)),
+    "funnel": crm.kpi.funnel(EVENTS, steps=["view", "cart", "purchase"]),
+    "concentration": crm.kpi.revenue_concentration(LINES, points=20),
     "migration": crm.segmentation.segment_migration(HISTORY),
     "itemsets": ITEMSETS,
     "rules": crm.rules.association_rules(ITEMSETS, min_confidence=0.05),
@@ -305,13 +398,28 @@ TABLES = {
     "scored": crm.sentiment.score_aspects(FEEDBACK, aspects=ASPECTS),
     "terms": crm.sentiment.key_terms(FEEDBACK, by="mood"),
     "drivers": crm.sentiment.nps_drivers(FEEDBACK, aspects=ASPECTS),
+    "nps_table": crm.kpi.nps(FEEDBACK, by="mood"),
+    "estimates": crm.kpi.nps(FEEDBACK, by="mood"),
+    "interactions": INTERACTIONS,
+    "response": crm.kpi.response_times(INTERACTIONS, by="channel"),
 }
 
 
 # Functions whose arguments bear a name that other functions use for another table.
 OWN_TABLES = {
+    "cac": [SPEND, WON],
+    "roi": [SPEND.assign(revenue=SPEND["cost"] * 4 - 30)],
+    "funnel": [EVENTS],
+    "conversion_rate": [EVENTS],
+    "channel_table": [
+        INTERACTIONS,
+        LINES.assign(channel=np.where(LINES["order_id"] % 2 == 0, "store", "web")),
+    ],
     "churn_rate": [SUBSCRIPTIONS],
     "retention_rate": [SUBSCRIPTIONS],
+    "nps_change": [FEEDBACK[::2], FEEDBACK[1::2]],
+    "csat": [FEEDBACK.assign(score=FEEDBACK["score"].clip(1, 5))],
+    "ces": [FEEDBACK.assign(score=FEEDBACK["score"].clip(1, 7))],
 }
 
 
@@ -327,8 +435,13 @@ def _tables(function):
     """Name the arguments that are tables: the positional ones that are no options."""
     parameters = inspect.signature(function).parameters.values()
     names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    options = {*POSITIONAL.get(function.__name__, ()), *MODELS}
+    options = {*POSITIONAL.get(function.__name__, ()), *_models(function)}
     return [name for name in names if name not in options]
+
+
+def _models(function):
+    """Name the models by argument; the spend of `cac` is a table."""
+    return {} if function.__name__ in OWN_TABLES else MODELS
 
 
 EVERY = list(_public())
@@ -368,7 +481,8 @@ def _call(function, tables, **options):
     options = REQUIRED.get(function.__name__, {}) | options
     rest = iter(tables)
     positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    places = [MODELS[name] if name in MODELS else next(rest, ...) for name in positional]
+    models = _models(function)
+    places = [models[name] if name in models else next(rest, ...) for name in positional]
     return function(*(place for place in places if place is not ...), **options)
 
 
@@ -510,15 +624,12 @@ def test_customers_may_be_relabelled(function):
     ids = np.unique(LINES["customer_id"])
     label = dict(zip(ids, np.random.default_rng(1).permutation(ids), strict=True))
     given = _given(function)
-    relabelled = [
-        table.assign(customer_id=table["customer_id"].map(label))
-        if "customer_id" in table
-        else table
-        for table in given
-    ]
-    one, other = _call(function, given), _call(function, relabelled)
-    if "customer_id" in one:
-        one = one.assign(customer_id=one["customer_id"].map(label))
+
+    def relabel(table):
+        return table.assign(**{name: table[name].map(label) for name in IDS if name in table})
+
+    one, other = _call(function, given), _call(function, [relabel(table) for table in given])
+    one = relabel(one)
     drop = [column for column in ("example",) if column in one]
     _same(one.drop(columns=drop), other.drop(columns=drop))
 
@@ -552,6 +663,9 @@ def test_missing_column_is_one_sentence(function):
         "tracking_table": amounts,
         "segment_profile": {"customer_col"},
         "repeat_rate": {"amount_col"},
+        "conversion_rate": {"converted_col"},
+        "complaint_rate": {"amount_col"},
+        **dict.fromkeys(("purchase_gaps", "purchase_gap_summary"), amounts),
         # without ends the table is one of transactions, which is another sentence
         **dict.fromkeys(("churn_rate", "retention_rate"), {"end_col", "date_col", "amount_col"}),
         **dict.fromkeys(("frequent_itemsets", "mine_rules", "product_affinity"), lines),
@@ -564,6 +678,8 @@ def test_missing_column_is_one_sentence(function):
         "churn_features": beside,
         "population_drift": {"customer_col"},
         "purchase_frequency": {"amount_col"},
+        **dict.fromkeys(("nps", "csat", "ces"), {"customer_col", "date_col"}),
+        "nps_change": {"customer_col"},
         "check_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
         "clean_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
     }.get(function.__name__, set())
@@ -602,7 +718,8 @@ def test_empty_table(function):
         return
     answer = _call(function, empty)
     assert list(answer.columns) == list(full.columns)
-    estimates = {"value", "n_rows", "expected", "n_silences"} & set(answer.columns)
+    estimates = {"value", "rate_from_first", "n_rows", "expected", "n_silences", "n_gaps"}
+    estimates = (estimates | {"contacts", "nps", "change"}) & set(answer.columns)
     # one row of unknown values, or of checks that found nothing; otherwise no row
     assert len(answer) == 0 or estimates
 
@@ -638,6 +755,8 @@ def test_fits_refuse_lazy_and_empty_tables(function):
 def test_what_is_no_table_is_refused(function, junk):
     if junk is None and function.__name__ in {"segment_migration"}:
         pytest.skip("the second table is optional")
+    if isinstance(junk, int) and function.__name__ in NUMBERS_TOO:
+        pytest.skip("a number is as good as a table")
     with pytest.raises(CrmlyticsError, match=rf"^{function.__name__}: "):
         _call(function, [junk for _ in _tables(function)])
 

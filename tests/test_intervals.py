@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
@@ -103,3 +104,12 @@ def test_ratio_of_sums_by_hand():
 def test_ratio_of_sums_of_one_customer_is_unknown():
     one = _intervals.ratio_of_sums(np.ones(1), np.ones(1), np.zeros(1, dtype=int), 1, 0.95)
     assert all(np.isnan(bound).all() for bound in one)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
+def test_poisson_against_chi_squared(confidence):
+    n, tail = np.array([0, 1, 2, 10, 1_000, 10**7]), (1 - confidence) / 2
+    lower, upper = _intervals.poisson(n, confidence)
+    assert lower[0] == 0
+    assert lower[1:] == pytest.approx(stats.chi2.ppf(tail, 2 * n[1:]) / 2)
+    assert upper == pytest.approx(stats.chi2.ppf(1 - tail, 2 * n + 2) / 2)

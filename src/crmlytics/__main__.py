@@ -22,6 +22,8 @@ COMMANDS = {
     "churn": ("crmlytics.churn", "churn_risk"),
     "cross-sell": ("crmlytics.rules", "cross_sell"),
     "rules": ("crmlytics.rules", "mine_rules"),
+    "nps": ("crmlytics.kpi", "nps"),
+    "mrr": ("crmlytics.kpi", "mrr_movements"),
     "sentiment": ("crmlytics.sentiment", "score_sentiment"),
 }
 _IDS = ("customer_col", "order_col", "product_col")
@@ -36,6 +38,14 @@ _TABLES = (
     "segment_map",
 )  # options that may name a file with a table
 _PRODUCTS = ("exclude", "in_stock", "antecedents_in", "consequents_in")
+_DATES = (
+    "date_col", "start_col", "end_col", "acquired_col", "opened_col", "answered_col",
+    "resolved_col",
+)  # fmt: skip
+_NAMES_OF_DATES = (
+    "date", "start_date", "end_date", "acquired_on", "opened_at", "first_response_at",
+    "resolved_at",
+)  # fmt: skip
 _LISTS = ("by", "candidates", *_PRODUCTS)  # written with commas
 _NOT_HERE = ("collect",)  # options that make no sense for files
 _REPORT_TABLES = (
@@ -144,11 +154,7 @@ def _report(options: dict[str, Any]) -> None:
             transactions, options["date_col"], caller="report", form=options["date_format"],
             on_bad="drop",
         )  # fmt: skip
-        others = {
-            name: _files.read(options[name], caller="report", option=f"--{name}", ids=ids)
-            for name in _REPORT_TABLES
-            if options[name]
-        }
+        others = {name: _other(name, options, ids) for name in _REPORT_TABLES if options[name]}
     made, headlines = _build.write_report(
         transactions,
         options["out_dir"],
@@ -167,6 +173,19 @@ def _report(options: dict[str, Any]) -> None:
     print(f"report     {made.report}\ncustomers  {made.customers}\nactions    {made.actions}\n")
     for line in headlines:
         print(f"- {line}")
+
+
+def _other(name: str, options: dict[str, Any], ids: tuple[str, ...]) -> Any:
+    """Read a table that goes with the transactions, and the dates in it."""
+    from crmlytics import _files
+
+    table = _files.read(options[name], caller="report", option=f"--{name}", ids=ids)
+    for column in {options["date_col"]: None, **dict.fromkeys(_NAMES_OF_DATES)}:
+        table = _files.parse_dates(
+            table, column, caller="report", form=options["date_format"], on_bad="raise",
+            option=f"--{name}",
+        )  # fmt: skip
+    return table
 
 
 def _demo() -> tuple[Any, dict[str, Any]]:
@@ -190,10 +209,11 @@ def _run(options: dict[str, Any]) -> None:
     by = str(options["by"]).split(",") if options.get("by") else []
     ids = (*(name for role, name in named.items() if role in _IDS), *by)
     table = _files.read(source, caller=command, option="--in", ids=ids)
-    if "date_col" in named:
+    for role in (role for role in _DATES if named.get(role)):
         table = _files.parse_dates(
-            table, named["date_col"], caller=command, form=form, on_bad=on_bad
-        )
+            table, named[role], caller=command, form=form, on_bad=on_bad,
+            option=f"--{role.replace('_', '-')}",
+        )  # fmt: skip
     if on_bad == "drop":
         known = inspect.signature(clean_transactions).parameters
         roles = {role: name for role, name in named.items() if role in known}

@@ -172,16 +172,26 @@ def moments(series: nw.Series[Any]) -> tuple[Ints, Bools]:
     return np.where(known, found, 0), known
 
 
-def instants(series: nw.Series[Any]) -> Ticks:
-    """Return moments without nulls as integers on one clock, UTC; those without a zone as told."""
+def instants(series: nw.Series[Any]) -> tuple[Ticks, Bools]:
+    """Return moments on one clock, UTC (those without a zone as told), and which are known.
+
+    Unknown ones are any number.
+    """
+    known = ~null_mask(series)
+    if not known.any():  # then the column need not be one of dates at all
+        return Ticks(np.zeros(len(series), dtype=np.int64), _PER_DAY["s"]), known
     native = series.to_native()
     if hasattr(getattr(native, "dtype", None), "tz"):
-        series = nw.from_native(native.dt.tz_convert("UTC"), series_only=True)
-    elif not _numpy_backed(native):
-        values = series.to_arrow()
-        if pa.types.is_timestamp(values.type) and values.type.tz is not None:
-            return Ticks(_plain(values.cast(pa.int64())), _PER_DAY[values.type.unit])
-    return ticks(series)
+        native = native.dt.tz_convert("UTC").dt.tz_localize(None)
+    if _numpy_backed(native):
+        return ticks(nw.from_native(native, series_only=True)), known
+    values = series.to_arrow()
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if pa.types.is_date(values.type):
+        days = values.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
+        return Ticks(_plain(days.fill_null(0)), 1), known
+    return Ticks(_plain(values.cast(pa.int64()).fill_null(0)), _PER_DAY[values.type.unit]), known
 
 
 def zone(series: nw.Series[Any]) -> Any:
@@ -213,7 +223,7 @@ class Keys:
     def take(self, codes: Any) -> nw.Series[Any]:
         """Return the ids of these codes in a column of the caller's kind and dtype."""
         if self.low is None and self.uniques is None:
-            named: nw.Series[Any] = self.series[_first_rows(self.codes, self.size)[codes]]
+            named: nw.Series[Any] = self.series[first_rows(self.codes, self.size)[codes]]
             return named
         values = codes + self.low if self.uniques is None else self.uniques[codes]
         return _like(values, self.series)
@@ -234,7 +244,8 @@ def nan_as_null(values: Any) -> Any:
     return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
 
 
-def _first_rows(codes: Any, size: int) -> Ints:
+def first_rows(codes: Any, size: int) -> Ints:
+    """Return the first row of each code."""
     rows = np.zeros(size, dtype=np.int64)
     # numpy keeps the last of several writes to one place, so going backwards leaves the first
     rows[codes[::-1]] = np.arange(len(codes) - 1, -1, -1, dtype=np.int64)

@@ -78,7 +78,13 @@ def _read_csv(data: bytes, ids: tuple[str, ...]) -> "pd.DataFrame":
 
 
 def parse_dates(
-    table: "pd.DataFrame", column: str, *, caller: str, form: str | None, on_bad: str
+    table: "pd.DataFrame",
+    column: str,
+    *,
+    caller: str,
+    form: str | None,
+    on_bad: str,
+    option: str = "--date-col",
 ) -> "pd.DataFrame":
     """Read dates held as text: ISO 8601, or in a given form; all of them unless bad ones go."""
     import pandas as pd
@@ -92,7 +98,7 @@ def parse_dates(
         values = _loose.dates(nw.from_native(given, series_only=True))
         if values.zoned is not None and (values.known & values.zoned).any() and _any(values.naive):
             raise DataError(
-                f"{caller}: {column!r} (--date-col) mixes dates with an offset and dates without. "
+                f"{caller}: {column!r} ({option}) mixes dates with an offset and dates without. "
                 "Write all of them in one time zone."
             )
         moments = np.where(values.known, values.values, np.iinfo(np.int64).min)
@@ -101,7 +107,7 @@ def parse_dates(
     if len(bad) and (on_bad == "raise" or len(bad) == given.notna().sum()):
         wanted = f"of the form {form!r}" if form else "ISO dates such as 2026-03-31"
         raise DataError(
-            f"{caller}: {len(bad)} of {len(table)} values of {column!r} (--date-col) are not "
+            f"{caller}: {len(bad)} of {len(table)} values of {column!r} ({option}) are not "
             f"{wanted}; the first is {bad.iloc[0]!r}. Set --date-format to how they are written."
         )
     if form is None and len(bad):

@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from crmlytics import _result
+from crmlytics import _columns, _result
 from crmlytics._columns import Bools
 from crmlytics._frame import Source
+
+# As many possible groups a row are counted rather than sorted.
+_DENSE = 4
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,15 @@ def groups(source: Source, seen: Bools | None) -> Groups:
     if not source.by:
         return Groups(None, 1, {})
     codes: Any = rows_together(source, source.by)
+    size = int(codes.max(initial=-1)) + 1
     if seen is None:
-        rows = np.unique(codes, return_index=True)[1]
+        rows = _columns.first_rows(codes, size)
     else:
         places = np.flatnonzero(seen)
-        used, first = np.unique(codes[places], return_index=True)
-        rows, codes = places[first], np.searchsorted(used, codes)
+        used = np.bincount(codes[places], minlength=size) > 0
+        # groups of rows that are not seen have no code of their own
+        codes = np.maximum(np.cumsum(used) - 1, 0)[codes]
+        rows = places[_columns.first_rows(codes[places], int(used.sum()))]
     names = {role: _result.ids(source.column(role)[rows]) for role in source.by}
     return Groups(codes, len(rows), names)
 
@@ -50,5 +56,10 @@ def rows_together(source: Source, roles: list[str]) -> Any:
     codes: Any = np.zeros(source.n_rows, dtype=np.int64)
     for role in roles:
         keys = source.keys(role)
-        _, codes = np.unique(codes * max(keys.size, 1) + keys.codes, return_inverse=True)
+        size = (int(codes.max(initial=-1)) + 1) * keys.size
+        codes = codes * max(keys.size, 1) + keys.codes
+        if size > _DENSE * len(codes) + 1_000:
+            codes = np.unique(codes, return_inverse=True)[1]
+        else:  # counting is cheaper than sorting
+            codes = (np.cumsum(np.bincount(codes, minlength=size) > 0) - 1)[codes]
     return codes

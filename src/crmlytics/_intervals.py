@@ -32,6 +32,18 @@ def wilson(successes: Any, trials: Any, confidence: float) -> tuple[Floats, Floa
     return np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper)
 
 
+def poisson(counts: Any, confidence: float) -> tuple[Floats, Floats]:
+    """Interval of the mean of a Poisson count (Garwood 1936, p. 439), exact.
+
+    Half the chi-squared quantiles with 2n and 2n + 2 degrees of freedom; the lower is 0 at n = 0.
+    """
+    from scipy.special import gammaincinv
+
+    n, tail = np.asarray(counts, dtype=np.float64), (1 - confidence) / 2
+    lower = np.where(n > 0, gammaincinv(np.maximum(n, 1.0), tail), 0.0)
+    return lower, np.asarray(gammaincinv(n + 1, 1 - tail), dtype=np.float64)
+
+
 def ratio_of_sums(
     tops: Floats, bottoms: Floats, groups: Any, n_groups: int, confidence: float
 ) -> tuple[Floats, Floats]:

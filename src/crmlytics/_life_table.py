@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from crmlytics import _result
+from crmlytics import _codes, _result
 from crmlytics._columns import Bools, Floats, Ints
+
+_CELLS = 4_000_000  # numbers held at once while groups are compared
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,18 @@ class LifeTable:
 
     def first_at_half(self, curve: Floats) -> Any:
         """Return the first tenure of each group at which the curve is one half or below."""
+        return _result.column(*self.first_at(curve, 0.5))
+
+    def first_at(self, curve: Floats, level: float) -> tuple[Ints, Bools]:
+        """Return the first tenure of each group at which the curve is so low, and who has one."""
         # products of shares that make one half exactly may miss it by the last bits
-        at = np.flatnonzero(curve <= 0.5 + 1e-12)
+        at = np.flatnonzero(curve <= level + 1e-12)
         groups, first = np.unique(self.group[at], return_index=True)
         days = np.zeros(len(self.starts) - 1, dtype=np.int64)
         days[groups] = self.tenure[at[first]]
         known = np.zeros(len(days), dtype=bool)
         known[groups] = True
-        return _result.column(days, known)
+        return days, known
 
     def restricted_mean(self, survival: Floats, horizon: int) -> tuple[Floats, Floats]:
         """Return the area under each curve up to the horizon, and its standard error."""
@@ -64,10 +70,11 @@ class LifeTable:
 def life_table(codes: Ints, size: int, tenure: Ints, churned: Bools) -> LifeTable:
     """Count the spells of each group by tenure: where somebody left, at 0 and at the longest."""
     span = int(tenure.max()) + 1
-    keys = np.sort(codes * span + tenure)
-    lost, times = np.unique((codes * span + tenure)[churned], return_counts=True)
+    marks = np.sort((codes * span + tenure) * 2 + churned)  # one sort tells both
+    keys = marks >> 1
+    lost, times = _times(keys[(marks & 1).astype(bool)])
     ends = np.searchsorted(keys, (np.arange(size) + 1) * span)
-    rows = np.unique(np.concatenate([np.arange(size) * span, lost, keys[ends - 1]]))
+    rows = _codes.sorted_distinct(np.concatenate([np.arange(size) * span, lost, keys[ends - 1]]))
     group = rows // span
     at_risk = ends[group] - np.searchsorted(keys, rows)
     d = np.zeros(len(rows), dtype=np.int64)
@@ -76,6 +83,12 @@ def life_table(codes: Ints, size: int, tenure: Ints, churned: Bools) -> LifeTabl
     then = np.append(at_risk[1:], 0)
     then[starts[1:] - 1] = 0
     return LifeTable(group, rows % span, at_risk, d, at_risk - d - then, starts)
+
+
+def _times(ordered: Ints) -> tuple[Ints, Ints]:
+    """Return the different values of an ascending array, and how often each is there."""
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    return ordered[starts], np.diff(np.append(starts, len(ordered)))
 
 
 def bounds(survival: Floats, variance: Floats, z: float) -> tuple[Floats, Floats]:
@@ -99,21 +112,29 @@ class LogRank:
 
 def log_rank(codes: Ints, size: int, tenure: Ints, churned: Bools) -> LogRank:
     """Compare the groups at each tenure at which somebody left (Mantel 1966)."""
-    times, place = np.unique(tenure[churned], return_inverse=True)
-    lost = np.bincount(place, minlength=len(times))
-    risk = np.empty((len(times), size))
-    for k in range(size):
-        own = np.sort(tenure[codes == k])
-        risk[:, k] = len(own) - np.searchsorted(own, times)
-    n = risk.sum(axis=1)
-    share = risk / n[:, None]
-    expected = lost @ share
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(n > 1, lost * (n - lost) / (n - 1), 0.0)
-    covariance = np.diag(weight @ share) - (share * weight[:, None]).T @ share
-    degrees = int(np.linalg.matrix_rank(covariance, hermitian=True)) if size > 1 else 0
-    if not degrees:
+    times, lost = _times(np.sort(tenure[churned]))
+    span = int(tenure.max(initial=0)) + 1
+    ordered = np.sort(codes * span + tenure)
+    ends = np.searchsorted(ordered, np.arange(1, size) * span)
+    own = [part - k * span for k, part in enumerate(np.split(ordered, ends))]
+    expected, covariance = np.zeros(size), np.zeros((size, size))
+    # times in seconds are as many as spells: a table of all of them by group would not fit
+    step = max(_CELLS // size, 1)
+    for part in (slice(at, at + step) for at in range(0, len(times), step)):
+        risk = np.column_stack([len(each) - np.searchsorted(each, times[part]) for each in own])
+        n, d = risk.sum(axis=1), lost[part]
+        share = risk / n[:, None]
+        expected += d @ share
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weight = np.where(n > 1, d * (n - d) / (n - 1), 0.0)
+        covariance += np.diag(weight @ share) - (share * weight[:, None]).T @ share
+    # who is compared at all is compared at the first loss, unless everybody left there: the rows
+    # of these groups add up to 0, so one of them goes, and the others are independent
+    first = times[:1].sum()
+    there = np.array([bool(len(each)) and each[-1] >= first for each in own])
+    compared = np.flatnonzero(there)[1:]
+    if not len(times) or lost[0] == np.count_nonzero(tenure >= first) or not len(compared):
         return LogRank(expected, None, 0)
-    excess = np.bincount(codes[churned], minlength=size) - expected
-    chi2 = float(excess @ np.linalg.pinv(covariance, hermitian=True) @ excess)
-    return LogRank(expected, chi2, degrees)
+    excess = (np.bincount(codes[churned], minlength=size) - expected)[compared]
+    chi2 = float(excess @ np.linalg.solve(covariance[np.ix_(compared, compared)], excess))
+    return LogRank(expected, chi2, len(compared))

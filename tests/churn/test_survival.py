@@ -361,3 +361,15 @@ def test_times_of_the_day_and_zones():
         end_date=clock["end_date"].dt.tz_localize("Asia/Tehran"),
     )
     pd.testing.assert_frame_equal(survival_curve(zoned), survival_curve(clock))
+
+
+def test_two_groups_have_one_degree_of_freedom():
+    # the covariance of these is singular but for the last bits, which are no degree of freedom
+    spells = [("b", 30, False)] * 2 + [("a", 0, True), ("a", 6, True), ("b", 12, True)]
+    spells += [("b", 18, True)] * 2
+    summary = survival_summary(subscriptions(spells), by="group", as_of=DAY).to_pandas()
+    groups, times, left = (np.array(each) for each in zip(*spells, strict=True))
+    chi2, p = survdiff(times, left.astype(int), groups)
+    assert summary["degrees_of_freedom"].tolist() == [1, 1]
+    assert summary["chi2"].tolist() == approx([chi2] * 2)
+    assert summary["p_value"].tolist() == approx([p] * 2)

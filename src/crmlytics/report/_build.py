@@ -14,16 +14,21 @@ from crmlytics import _checks, _columns
 from crmlytics._version import __version__
 from crmlytics.errors import DataError
 from crmlytics.report import (
+    _acquisition,
     _churn,
     _clv,
     _definitions,
     _feedback,
+    _funnel,
     _inputs,
     _kpi,
+    _loyalty,
     _page,
     _quality,
     _rules,
     _segmentation,
+    _service,
+    _subscriptions,
 )
 
 if TYPE_CHECKING:
@@ -36,11 +41,16 @@ SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section | None], ...] = (
     _quality.section,
     _kpi.section,
     _kpi.cohorts,
+    _funnel.section,
+    _subscriptions.section,
+    _acquisition.section,
     _segmentation.section,
     _clv.section,
     _churn.section,
     _rules.section,
+    _loyalty.section,
     _feedback.section,
+    _service.section,
     _definitions.section,
 )
 
@@ -89,10 +99,12 @@ def build_report(
         One row a customer, also those without a purchase; joins ``customers.parquet``.
     feedback : table, optional
         What customers wrote: a column "text", and where they are there the id, the date and
-        "score" (0 to 10). Adds how customers feel, in English, Persian and Hebrew.
+        "score" (0 to 10). Adds whether they recommend (the Net Promoter Score, with "channel" and
+        "language" where they are there), and how they feel, in English, Persian and Hebrew.
     interactions : table, optional
-        Contacts and tickets, with "opened_at", "first_response_at" and "resolved_at". Adds how
-        fast and how fully customers are served.
+        Visits, contacts and tickets. With "event" (view, cart, checkout, purchase) and dates it
+        adds how far customers come on the way to a purchase; with "opened_at",
+        "first_response_at" and "resolved_at" how fast and how fully customers are served.
     subscriptions : table, optional
         One row a subscription: the id, "start_date", "end_date" and "amount" (a month). Adds
         recurring revenue and its movements.
