@@ -316,3 +316,39 @@ def test_sentiment_reads_texts_and_a_lexicon(tmp_path):
         feedback, flavour=["no_problem", "so_this"], lexicon={"lengthy": -2.5}
     )
     pd.testing.assert_frame_equal(pd.read_csv(out), want, check_dtype=False)
+
+
+def test_nps_and_mrr_read_their_own_tables(tmp_path, capsys):
+    shop = crm.datasets.simulate_shop(n_customers=80, days=300, random_state=3)
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    shop.feedback.to_csv(path, index=False)
+    assert main(["nps", "--in", str(path), "--out", str(out), "--by", "channel"]) == 0
+    want = crm.kpi.nps(shop.feedback, by="channel")
+    pd.testing.assert_frame_equal(pd.read_csv(out), want, check_dtype=False)
+    shop.subscriptions.to_csv(path, index=False)
+    assert main(["mrr", "--in", str(path), "--out", str(out), "--proration", "day"]) == 0
+    want = crm.kpi.mrr_movements(shop.subscriptions, proration="day")
+    got = pd.read_csv(out, parse_dates=["month"])
+    pd.testing.assert_frame_equal(got, want, check_dtype=False)
+    path.write_text("customer_id,start_date,end_date,amount\n1,2026-01-01,soon,9\n", "utf-8")
+    assert main(["mrr", "--in", str(path), "--out", str(out)]) == 2
+    assert "1 of 1 values of 'end_date' (--end-col) are not ISO dates" in capsys.readouterr().err
+
+
+def test_report_reads_dates_of_every_table(tmp_path, capsys):
+    shop = crm.datasets.simulate_shop(n_customers=80, days=300, random_state=3)
+    names = ("transactions", "customers", "interactions", "feedback", "subscriptions", "spend")
+    asked = []
+    for name in names:
+        path = tmp_path / f"{name}.csv"
+        getattr(shop, name).to_csv(path, index=False)
+        asked += [f"--{name}", str(path)]
+    assert main(["report", *asked, "--out", str(tmp_path / "report")]) == 0
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert all(f'id="{part}"' in page for part in ("loyalty", "subscriptions", "service"))
+    assert all(f'id="{part}"' in page for part in ("acquisition", "funnel"))
+    assert "does not allow it" not in page
+    spend = tmp_path / "spend.csv"
+    spend.write_text("channel,date,cost\nweb,yesterday,1\n", "utf-8")
+    assert main(["report", *asked, "--out", str(tmp_path / "report")]) == 2
+    assert "values of 'date' (--spend) are not ISO dates" in capsys.readouterr().err

@@ -649,6 +649,7 @@ def test_columns_may_have_any_name(function):
 
 @pytest.mark.parametrize("function", ANSWERING)
 def test_missing_column_is_one_sentence(function):
+    kind_of_table, repeats = {"end_col", "date_col", "amount_col"}, {"customer_col", "date_col"}
     amounts, lines = {"amount_col"}, {"amount_col", "quantity_col"}
     beside = {
         "amount_col", "product_col", "channel_col", "discount_col", "event_col", "opened_col",
@@ -667,7 +668,7 @@ def test_missing_column_is_one_sentence(function):
         "complaint_rate": {"amount_col"},
         **dict.fromkeys(("purchase_gaps", "purchase_gap_summary"), amounts),
         # without ends the table is one of transactions, which is another sentence
-        **dict.fromkeys(("churn_rate", "retention_rate"), {"end_col", "date_col", "amount_col"}),
+        **dict.fromkeys(("churn_rate", "retention_rate"), kind_of_table),
         **dict.fromkeys(("frequent_itemsets", "mine_rules", "product_affinity"), lines),
         **dict.fromkeys(("validate_rules", "match_rules", "purchase_sequences"), lines),
         "cross_sell": {*lines, "category_col"},
@@ -678,7 +679,7 @@ def test_missing_column_is_one_sentence(function):
         "churn_features": beside,
         "population_drift": {"customer_col"},
         "purchase_frequency": {"amount_col"},
-        **dict.fromkeys(("nps", "csat", "ces"), {"customer_col", "date_col"}),
+        **dict.fromkeys(("nps", "csat", "ces"), repeats),
         "nps_change": {"customer_col"},
         "check_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
         "clean_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crmlytics import _checks, _columns, _frame, _intervals
 from crmlytics._columns import Floats, Ints
@@ -22,17 +23,19 @@ class Answers:
     """The rows of a survey with a known score."""
 
     source: Source
-    rows: Ints
-    score: Ints
+    rows: Ints | None  # None means all, so that nothing need be copied
+    score: NDArray[np.int8]
     weight: Floats | None
 
     def of(self, values: Any) -> Any:
         """Return the entries of these rows."""
-        return values if len(self.rows) == len(values) else values[self.rows]
+        return values if self.rows is None else values[self.rows]
 
     def missing(self, groups: Any, size: int) -> Ints:
         """Count the rows without a score in each group, given the group of every row."""
-        known = np.bincount(self.of(groups), minlength=size)
+        if self.rows is None:
+            return np.zeros(size, dtype=np.int64)
+        known = np.bincount(groups[self.rows], minlength=size)
         return np.asarray(np.bincount(groups, minlength=size) - known, dtype=np.int64)
 
     def latest(self, groups: Any, size: int) -> "Answers":
@@ -62,7 +65,8 @@ class Answers:
         one[who[at]] = at  # those left of one customer are equal in all that counts
         kept = one[one >= 0]
         weight = None if self.weight is None else self.weight[kept]
-        return Answers(self.source, self.rows[kept], self.score[kept], weight)
+        rows = kept if self.rows is None else self.rows[kept]
+        return Answers(self.source, rows, self.score[kept], weight)
 
 
 @dataclass(frozen=True)
@@ -160,15 +164,23 @@ def read(
     )  # fmt: skip
     rows, score = _scores(source, low, high, advice)
     _doubt(source, score, low, high, doubt)
-    return Answers(source, rows, score, _weights(source, rows))
+    return Answers(source, rows, score, _weights(source, rows, len(score)))
 
 
-def _scores(source: Source, low: int, high: int, advice: str) -> tuple[Ints, Ints]:
+def _scores(
+    source: Source, low: int, high: int, advice: str
+) -> tuple[Ints | None, NDArray[np.int8]]:
     """Return the rows with a score, and their scores; refuse those that the scale does not have."""
-    values = source.numbers("score")
-    rows = np.flatnonzero(~np.isnan(values))
-    known = values[rows]
-    wrong = known[(known < low) | (known > high) | (known != np.floor(known))]
+    values, rows = source.numbers("score"), None
+    unknown = np.isnan(values)
+    if unknown.any():
+        rows = np.flatnonzero(~unknown)
+        values = values[rows]
+    if len(values) and low <= values.min() and values.max() <= high:
+        score = values.astype(np.int8)
+        if np.array_equal(score, values):
+            return rows, score
+    wrong = values[(values < low) | (values > high) | (values != np.floor(values))]
     if len(wrong):
         # the farthest from the scale, so that the example does not depend on the order of rows
         example = wrong[np.lexsort((wrong, -np.abs(wrong - (low + high) / 2)))[0]]
@@ -177,10 +189,10 @@ def _scores(source: Source, low: int, high: int, advice: str) -> tuple[Ints, Int
             f"{source.names['score']!r} (score_col) are no whole numbers from {low} to {high}, "
             f"such as {example:g}. {advice}"
         )
-    return rows, values[rows].astype(np.int64)
+    return rows, np.zeros(0, dtype=np.int8)
 
 
-def _doubt(source: Source, score: Ints, low: int, high: int, end: str) -> None:
+def _doubt(source: Source, score: NDArray[np.int8], low: int, high: int, end: str) -> None:
     """Say so where many answers never come near an end of the scale, as of a shorter scale."""
     if len(score) < _MANY or high < 5:
         return
@@ -196,26 +208,27 @@ def _doubt(source: Source, score: Ints, low: int, high: int, end: str) -> None:
     )
 
 
-def _weights(source: Source, rows: Ints) -> Floats | None:
+def _weights(source: Source, rows: Ints | None, n: int) -> Floats | None:
     """Return the weights of the answers; refuse what cannot weigh."""
     if "weights" not in source.names:
         return None
-    weights = source.numbers("weights")[rows]
+    weights = source.numbers("weights")
+    weights = weights if rows is None else weights[rows]
     where = f"values of {source.names['weights']!r} (weights_col)"
     unknown, negative = int(np.isnan(weights).sum()), int((weights < 0).sum())
     if unknown:
         raise DataError(
-            f"{source.caller}: {unknown} of {len(rows)} {where} are null where there is a score. "
+            f"{source.caller}: {unknown} of {n} {where} are null where there is a score. "
             "Give every answer a weight, 1 where it is as good as any other."
         )
     if negative:
         raise DataError(
-            f"{source.caller}: {negative} of {len(rows)} {where} are negative, the lowest "
+            f"{source.caller}: {negative} of {n} {where} are negative, the lowest "
             f"{weights.min():g}. An answer that is not to count has the weight 0."
         )
-    if len(rows) and not weights.any():
+    if n and not weights.any():
         raise DataError(
-            f"{source.caller}: all {len(rows)} {where} are 0, so that no answer counts. Give some "
+            f"{source.caller}: all {n} {where} are 0, so that no answer counts. Give some "
             "a weight above 0."
         )
     return weights
@@ -243,9 +256,9 @@ def two_sided(z: Floats) -> Floats:
     return np.asarray(2 * ndtr(-np.abs(z)), dtype=np.float64)
 
 
-def classes(score: Ints) -> Ints:
+def classes(score: NDArray[np.int8]) -> NDArray[np.int8]:
     """Return 0 for a detractor, 1 for a passive and 2 for a promoter."""
-    return (score >= 7).astype(np.int64) + (score >= 9)
+    return np.add(score >= 7, score >= 9, dtype=np.int8)
 
 
 def bounds(

@@ -290,7 +290,9 @@ def _furthest(tried: _Attempts, used: Bools) -> Ints:
     rows = np.flatnonzero(used)
     if not len(rows):
         return rows
-    entity, depth = tried.entity[rows], tried.depth[rows]
+    entity, depth = tried.entity, tried.depth
+    if len(rows) < len(entity):
+        entity, depth = entity[rows], depth[rows]
     heads = _heads(entity)
     most = np.maximum.reduceat(depth, heads)
     top = np.flatnonzero(depth == np.repeat(most, np.diff(np.append(heads, len(rows)))))

@@ -204,12 +204,12 @@ def _paired(waves: list[Answers], groups: Any, size: int) -> dict[str, Any]:
     n = np.bincount(group, minlength=size)
     alone = sum(np.bincount(each // stride, minlength=size) for each in cells) - 2 * n
     signs = [
-        _answers.classes(wave.score[at]) - 1 for wave, at in zip(waves, (left, right), strict=True)
+        _answers.classes(wave.score)[at] - 1 for wave, at in zip(waves, (left, right), strict=True)
     ]
     weight = None
     if waves[0].weight is not None and waves[1].weight is not None:
         weight = (waves[0].weight[left] + waves[1].weight[right]) / 2
-    pairs = Answers(waves[0].source, left, both, weight)
+    pairs = Answers(waves[0].source, None, signs[0], weight)
     values = np.arange(-2.0, 3.0)
     moved = _answers.count(pairs, group, size, signs[1] - signs[0] + 2, 5)
     shares, effective = moved.shares(), moved.effective(values, _PAIRED)
