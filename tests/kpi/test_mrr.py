@@ -401,6 +401,12 @@ BAD = [
     (GOOD, {"by": "plan"}, ColumnError, r"no column 'plan' \(by\)"),
     (GOOD.rename(columns={"shop": "month"}), {"by": "month"}, ColumnError, "result column"),
     (GOOD.head(0), {}, DataError, "no rows, so as_of"),
+    (
+        GOOD.assign(end_date=[datetime(9999, 12, 31), None]),
+        {},
+        DataError,
+        "the last 'end_date' .end_col. is 9999-12-31, more than 100 years.*Pass as_of=",
+    ),
 ]
 
 
@@ -409,6 +415,11 @@ BAD = [
 def test_bad_input(function, table, options, error, sentence):
     with pytest.raises(error, match=rf"^{function}: .*({sentence})"):
         getattr(crm.kpi, function)(table, **options)
+
+
+def test_ends_far_away_are_open():
+    table = GOOD.assign(end_date=[datetime(9999, 12, 31), None])
+    assert crm.kpi.mrr_movements(table, as_of=date(2026, 2, 28))["end"].tolist() == [3.0, 3.0]
 
 
 def test_amounts_too_large_for_cents_are_fine_in_whole_units():

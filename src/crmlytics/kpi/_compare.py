@@ -101,8 +101,10 @@ def compare_groups(
     each side; z is the difference over the root of the sum of the two variances, and chi2 the sum
     of the squared distances of the groups from their mean, each over its variance.
 
-    Groups are taken for independent: a customer who counts in several makes p-values too small or
-    too large. Answers with a column ``n_effective`` count as that many, so that weights count.
+    Groups, and what is counted in them, are taken for independent. Where a customer counts several
+    times in a group (with several tickets, or complaints per order) p-values are too small; where
+    customers count in several groups they may be too large. Answers with a column ``n_effective``
+    count as that many, so that weights count.
 
     References
     ----------
@@ -226,7 +228,7 @@ def _counts(source: Source, parts: dict[str, Floats]) -> tuple[Floats, Floats]:
             example = top[~right].max()
             raise DataError(
                 f"{source.caller}: {int((~right).sum())} of {source.n_rows} numerators of "
-                f"estimates {what} {example:g}: it is a ratio of sums or a mean, not a share of "
+                f"estimates {what} {example:.12g}: it is a ratio of sums or a mean, not a share of "
                 "counts. Compare the intervals of its groups by eye."
             )
     return top, bottom

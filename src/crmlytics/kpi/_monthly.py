@@ -22,6 +22,7 @@ MOVEMENTS = ("new", "expansion", "contraction", "churn", "reactivation")
 _NEW, _EXPANSION, _CONTRACTION, _CHURN, _REACTIVATION = range(5)
 _NEVER = np.iinfo(np.int64).max
 _LARGEST = 2.0**51  # units that floats still tell from their halves
+_CENTURY = 36_525  # days
 _SPECK = 1e-6  # of a unit: what is left of 19.90 * 100 in binary
 
 
@@ -119,6 +120,7 @@ def _terms(source: Source, as_of: Any, scale: float) -> Terms:
     _refuse(source, int(np.count_nonzero(end < start)), scale)
     if as_of is None and known.any():
         day = max(day, int(end[known].max()))
+        _refuse_endless(source, int(start.min()), day)
     rows = start <= day
     units = source.numbers("amount")[rows] * scale
     return Terms(rows, np.asarray(start[rows]), np.where(end > day, _NEVER, end)[rows], units, day)
@@ -145,6 +147,16 @@ def _refuse(source: Source, backwards: int, scale: float) -> None:
         raise DataError(
             f"{source.caller}: {amount!r} (amount_col) goes up to {largest:g}, more than can be "
             "counted to the last unit. Choose a lower precision, such as precision=0."
+        )
+
+
+def _refuse_endless(source: Source, first: int, last: int) -> None:
+    """Refuse ends such as 9999-12-31, which stand for none, as the last day seen."""
+    if last - first > _CENTURY:
+        raise DataError(
+            f"{source.caller}: the last {source.names['end']!r} (end_col) is {_checks.iso(last)}, "
+            "more than 100 years after the first start, so it is no day that was seen. Pass "
+            "as_of=, the last day that the table covers; later ends are then open."
         )
 
 

@@ -91,7 +91,8 @@ def monthly_revenue(
         If a column is missing or of a wrong type.
     DataError
         If ids or starts are null, an end lies before its start, amounts are null, infinite or too
-        large to be counted exactly, or an empty table comes without `as_of`.
+        large to be counted exactly; or, without `as_of`, if the table is empty or its last end
+        more than 100 years away.
     OptionError
         If an option has a value outside what it allows, or `as_of` lies before the data.
 
@@ -234,7 +235,8 @@ def mrr_movements(
         If a column is missing or of a wrong type.
     DataError
         If ids or starts are null, an end lies before its start, amounts are null, infinite or too
-        large to be counted exactly, or an empty table comes without `as_of`.
+        large to be counted exactly; or, without `as_of`, if the table is empty or its last end
+        more than 100 years away.
     OptionError
         If an option has a value outside what it allows, or `as_of` lies before the data.
 

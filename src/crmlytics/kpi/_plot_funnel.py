@@ -105,7 +105,7 @@ def _bars(
     n, thick = int(row.max()) + 1, 0.82 / len(groups)
     width, height = _plot.size(ax)  # before the texts, which would push the layout about
     points = min(9.0, max(5.0, 0.8 * thick * height / n))
-    handles, longest = [], 0.0
+    handles, longest = [], 1.0
     for place, name in enumerate(groups):
         rows = np.flatnonzero(codes == place)
         y = row[rows] + (place - (len(groups) - 1) / 2) * thick
