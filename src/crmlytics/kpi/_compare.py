@@ -23,9 +23,8 @@ COMPARED = {
 }
 _CORRECTIONS = {
     "holm": _intervals.holm,
-    "benjamini_hochberg": _intervals.benjamini_hochberg,
+    "bh": _intervals.benjamini_hochberg,
     "bonferroni": _intervals.bonferroni,
-    "none": lambda p_values: p_values,
 }
 _SCORE = ("promoters", "detractors", "n")
 _SHARE = ("numerator", "denominator")
@@ -48,7 +47,7 @@ def compare_groups(
     estimates: IntoDataFrameT,
     *,
     by: str | Sequence[str],
-    correction: str = "holm",
+    correction: str | None = "holm",
     confidence: float = 0.95,
 ) -> IntoDataFrameT:
     """Compare each group with all the others together, and say which differ.
@@ -64,10 +63,10 @@ def compare_groups(
         The answer of such a function, one row a group.
     by : str or list of str
         The columns it was grouped by.
-    correction : {"holm", "benjamini_hochberg", "bonferroni", "none"}, default "holm"
+    correction : {"holm", "bh", "bonferroni"} or None, default "holm"
         How p-values are corrected for the number of groups. "holm" and "bonferroni" keep the
-        probability of any false alarm small, "benjamini_hochberg" the share of false ones. Two
-        groups are one comparison, seen from both sides, and need none.
+        probability of any false alarm small, "bh" (Benjamini and Hochberg) the share of false
+        ones. Two groups are one comparison, seen from both sides, and need none.
     confidence : float, default 0.95
         Level of the intervals, between 0 and 1. They are of one difference each, not corrected.
 
@@ -138,7 +137,8 @@ def compare_groups(
     """
     caller = "compare_groups"
     level = _checks.confidence(confidence, caller)
-    _checks.choice(correction, tuple(_CORRECTIONS), name="correction", caller=caller)
+    if correction is not None:
+        _checks.choice(correction, tuple(_CORRECTIONS), name="correction", caller=caller)
     if not _checks.columns(by, name="by", caller=caller):
         raise OptionError(
             f"{caller}: by must name the columns that the table was grouped by; got {by!r}."
@@ -153,6 +153,9 @@ def compare_groups(
     p_values = _answers.two_sided(found.z)
     degrees = int(np.count_nonzero(~np.isnan(found.value))) - 1
     overall = _overall(found.chi2, degrees)
+    # two groups are compared once, from both sides
+    several = correction is not None and degrees > 1
+    adjusted = _CORRECTIONS[str(correction)](p_values) if several else p_values
     points = {
         "value": found.value,
         "rest": found.rest,
@@ -165,8 +168,7 @@ def compare_groups(
         **{name: _result.column(unit * values) for name, values in points.items()},
         "z": _result.column(found.z),
         "p_value": _result.column(p_values),
-        # two groups are compared once, from both sides
-        "p_adjusted": _result.column(_CORRECTIONS[correction if degrees > 1 else "none"](p_values)),
+        "p_adjusted": _result.column(adjusted),
         "chi2": _result.column(np.full(size, found.chi2 if degrees > 0 else np.nan)),
         "degrees_of_freedom": _result.column(np.full(size, degrees), np.full(size, degrees > 0)),
         "p_overall": _result.column(np.full(size, overall)),
