@@ -160,17 +160,11 @@ def test_refusals(engines):
             match=r"^stickiness: window_days must be a whole number from 2 to 3660; got ",
         ):
             crm.kpi.stickiness(table, window_days=wrong)
-    with pytest.raises(
-        ColumnError, match=r"^stickiness: column 'mau' \(by\) has the name of a"
-    ):
+    with pytest.raises(ColumnError, match=r"^stickiness: column 'mau' \(by\) has the name of a"):
         crm.kpi.stickiness(table.with_columns(mau=1), by="mau")
-    with pytest.raises(
-        DataError, match=r"^stickiness: events has no rows, so as_of has no last"
-    ):
+    with pytest.raises(DataError, match=r"^stickiness: events has no rows, so as_of has no last"):
         crm.kpi.stickiness(table.head(0))
-    with pytest.raises(
-        OptionError, match=r"^stickiness: as_of 2025-01-01 is before the first"
-    ):
+    with pytest.raises(OptionError, match=r"^stickiness: as_of 2025-01-01 is before the first"):
         crm.kpi.stickiness(table, as_of="2025-01-01")
     many = pd.DataFrame({"customer_id": 1, "shop": range(12_000), "date": START})
     many.loc[0, "date"] = datetime(2015, 1, 1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from crmlytics import _checks, _columns, _frame, _groups
+from crmlytics import _checks, _frame, _groups, _terms
 from crmlytics._columns import Bools, Ints
 from crmlytics._frame import Source
 from crmlytics.errors import DataError
@@ -46,23 +46,12 @@ def read(
         subscriptions, caller=caller, argument=argument, by=by, roles=roles,
         optional=("end_col",), result=result,
     )  # fmt: skip
-    ends, known = _ends(source)
-    day = _frame.as_of(source, as_of, role="start")
+    starts, ends, day = _terms.terms(source, as_of)
     if not source.n_rows:
-        none = np.zeros(0, dtype=np.int64)
-        return Spells(source, none, none, none.astype(bool))
-    starts = source.ticks("start").days()
-    backwards = int(np.count_nonzero(known & (ends < starts)))
-    if backwards:
-        raise DataError(
-            f"{caller}: {backwards:,} of {source.n_rows:,} rows of {argument} end before they "
-            f"start ({source.names['end']!r}, {source.names['start']!r}). Correct or drop them."
-        )
-    if as_of is None and known.any():
-        day = max(day, int(ends[known].max()))
+        return Spells(source, starts, starts, starts.astype(bool))
     seen = np.flatnonzero(starts <= day)
     # an end that lies ahead is as open as one that is null
-    ends = np.where(known & (ends <= day), ends, day + 1)
+    ends = np.minimum(ends, day + 1)
     customers = np.asarray(source.keys("customer").codes, dtype=np.int64)
     order = seen[np.lexsort((starts[seen], customers[seen]))]
     first, last, until = _joined(customers[order], starts[order], ends[order])
@@ -71,14 +60,6 @@ def read(
     churned = end <= day
     tenure = np.where(churned, end, day) - starts[order[first]]
     return Spells(source, order[first], tenure, churned)
-
-
-def _ends(source: Source) -> tuple[Ints, Bools]:
-    """Return the days of the ends, and which there are."""
-    if "end" not in source.names:
-        return np.zeros(source.n_rows, dtype=np.int64), np.zeros(source.n_rows, dtype=bool)
-    micros, known = _columns.moments(source.column("end"))
-    return micros // _columns.MICROS, known
 
 
 def _joined(customers: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints, Ints]:

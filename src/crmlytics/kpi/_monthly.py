@@ -11,7 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmlytics import _checks, _codes, _columns, _frame, _groups, _periods, _result, _transactions
+from crmlytics import (
+    _checks,
+    _codes,
+    _frame,
+    _groups,
+    _periods,
+    _result,
+    _terms,
+    _transactions,
+)
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics._frame import Source
 from crmlytics._groups import Groups
@@ -20,14 +29,12 @@ from crmlytics.errors import DataError
 PRORATIONS = ("month", "day")
 MOVEMENTS = ("new", "expansion", "contraction", "churn", "reactivation")
 _NEW, _EXPANSION, _CONTRACTION, _CHURN, _REACTIVATION = range(5)
-_NEVER = np.iinfo(np.int64).max
 _LARGEST = 2.0**51  # units that floats still tell from their halves
-_CENTURY = 36_525  # days
 _SPECK = 1e-6  # of a unit: what is left of 19.90 * 100 in binary
 
 
 @dataclass(frozen=True)
-class Terms:
+class Billed:
     """Subscriptions that have begun: from a day to the day before another, for an amount."""
 
     rows: Bools  # of the source
@@ -90,59 +97,44 @@ def read(
         subscriptions, caller=caller, argument="subscriptions", roles=columns, by=by,
         result=result,
     )  # fmt: skip
-    terms = _terms(source, as_of, 10.0**precision)
+    billed = _billed(source, as_of, 10.0**precision)
     if not source.n_rows:
         return source, None
-    first, last = _periods.of_day(int(terms.start.min()), "M"), _periods.of_day(terms.day, "M")
-    grouped = _groups.groups(source, terms.rows)
+    first, last = _periods.of_day(int(billed.start.min()), "M"), _periods.of_day(billed.day, "M")
+    grouped = _groups.groups(source, billed.rows)
     _checks.cells(grouped.size * (last - first + 1), period="M", caller=caller)
-    payers, group, who = _payers(source, grouped, terms.rows)
-    _warn(source, terms, proration)
-    rows, month, units = (_monthly_steps if proration == "month" else _daily_steps)(terms)
+    payers, group, who = _payers(source, grouped, billed.rows)
+    _warn(source, billed, proration)
+    rows, month, units = (_monthly_steps if proration == "month" else _daily_steps)(billed)
     inside = (month <= last) & (units != 0)
     steps = (who[rows[inside]], month[inside] - first, units[inside])
     who, month, before, now = _sum_up(*steps, last - first + 1)
     return source, Changes(
-        grouped, payers, group, first, last, _periods.is_over(last, "M", terms.day),
+        grouped, payers, group, first, last, _periods.is_over(last, "M", billed.day),
         10.0**precision, who, month, before, now, _kinds(who, before, now),
     )  # fmt: skip
 
 
-def _terms(source: Source, as_of: Any, scale: float) -> Terms:
+def _billed(source: Source, as_of: Any, scale: float) -> Billed:
     """Return starts, ends and amounts of what has begun by the last day seen."""
-    day = _frame.as_of(source, as_of, role="start")
-    if not source.n_rows:
-        none = np.zeros(0, dtype=np.int64)
-        return Terms(np.zeros(0, dtype=bool), none, none, np.zeros(0), day)
-    start = source.ticks("start").days()
-    micros, known = _columns.moments(source.column("end"))
-    end = np.where(known, micros // _columns.MICROS, _NEVER)
-    _refuse(source, int(np.count_nonzero(end < start)), scale)
-    if as_of is None and known.any():
-        day = max(day, int(end[known].max()))
-        _refuse_endless(source, int(start.min()), day)
+    start, end, day = _terms.terms(source, as_of)
+    _refuse(source, scale)
     rows = start <= day
     units = source.numbers("amount")[rows] * scale
-    return Terms(rows, np.asarray(start[rows]), np.where(end > day, _NEVER, end)[rows], units, day)
+    return Billed(rows, start[rows], end[rows], units, day)
 
 
-def _refuse(source: Source, backwards: int, scale: float) -> None:
-    """Refuse what has no meaning: ends before starts, amounts unknown or beyond counting."""
-    where, amount = f"rows of {source.argument}", source.names["amount"]
-    amounts = source.numbers("amount")
+def _refuse(source: Source, scale: float) -> None:
+    """Refuse amounts that are unknown or beyond counting."""
+    amount, amounts = source.names["amount"], source.numbers("amount")
     unknown = int(np.count_nonzero(np.isnan(amounts)))
-    if backwards:
-        raise DataError(
-            f"{source.caller}: {backwards:,} of {source.n_rows:,} {where} end before they start "
-            f"({source.names['end']!r}, {source.names['start']!r}). Correct or drop them."
-        )
     if unknown:
         raise DataError(
-            f"{source.caller}: {unknown:,} of {source.n_rows:,} {where} have no {amount!r} "
-            "(amount_col), and recurring revenue is a sum of all. Fill in 0 for what is free, or "
-            "drop them."
+            f"{source.caller}: {unknown:,} of {source.n_rows:,} rows of {source.argument} have no "
+            f"{amount!r} (amount_col), and recurring revenue is a sum of all. Fill in 0 for what "
+            "is free, or drop them."
         )
-    largest = float(np.abs(amounts).max())
+    largest = float(np.abs(amounts).max(initial=0.0))
     if largest * scale >= _LARGEST:
         raise DataError(
             f"{source.caller}: {amount!r} (amount_col) goes up to {largest:g}, more than can be "
@@ -150,28 +142,18 @@ def _refuse(source: Source, backwards: int, scale: float) -> None:
         )
 
 
-def _refuse_endless(source: Source, first: int, last: int) -> None:
-    """Refuse ends such as 9999-12-31, which stand for none, as the last day seen."""
-    if last - first > _CENTURY:
-        raise DataError(
-            f"{source.caller}: the last {source.names['end']!r} (end_col) is {_checks.iso(last)}, "
-            "more than 100 years after the first start, so it is no day that was seen. Pass "
-            "as_of=, the last day that the table covers; later ends are then open."
-        )
-
-
-def _warn(source: Source, terms: Terms, proration: str) -> None:
+def _warn(source: Source, billed: Billed, proration: str) -> None:
     """Say in one sentence which rows count for nothing."""
-    empty = terms.end == terms.start
+    empty = billed.end == billed.start
     told = {
         "have an amount of 0 or less, which adds to sums but makes nobody a paying customer": (
-            terms.units <= 0
+            billed.units <= 0
         ),
         "end on the day they start and count nowhere": empty,
     }
     if proration == "month":
-        within = _periods.of_days(np.minimum(terms.end, terms.day + 1), "M")
-        within = (terms.end <= terms.day) & (within == _periods.of_days(terms.start, "M"))
+        within = _periods.of_days(np.minimum(billed.end, billed.day + 1), "M")
+        within = (billed.end <= billed.day) & (within == _periods.of_days(billed.start, "M"))
         text = (
             "begin and end within a month, so that no month ends with them (proration='day' "
             "counts them)"
@@ -179,7 +161,7 @@ def _warn(source: Source, terms: Terms, proration: str) -> None:
         told[text] = within & ~empty
     parts = [f"{n:,} {text}" for text, mark in told.items() if (n := int(np.count_nonzero(mark)))]
     if parts:
-        _checks.warn(f"{source.caller}: of {len(terms.start):,} subscriptions {'; '.join(parts)}.")
+        _checks.warn(f"{source.caller}: of {len(billed.start):,} subscriptions {'; '.join(parts)}.")
 
 
 def _payers(source: Source, grouped: Groups, rows: Bools) -> tuple[pa.Table, Ints, Ints]:
@@ -201,28 +183,28 @@ def _payers(source: Source, grouped: Groups, rows: Bools) -> tuple[pa.Table, Int
     return payers.take(order), group[order.to_numpy()], who
 
 
-def _monthly_steps(terms: Terms) -> tuple[Ints, Ints, Floats]:
+def _monthly_steps(billed: Billed) -> tuple[Ints, Ints, Floats]:
     """Return row, month and size of each step, where a month is as its last day seen."""
-    began = _periods.of_days(terms.start, "M")
-    closed = terms.end <= terms.day
-    ended = _periods.of_days(np.where(closed, terms.end, terms.start), "M")
+    began = _periods.of_days(billed.start, "M")
+    closed = billed.end <= billed.day
+    ended = _periods.of_days(np.where(closed, billed.end, billed.start), "M")
     opens = np.flatnonzero(~closed | (ended > began))
     closes = opens[closed[opens]]
     return (
         np.concatenate([opens, closes]),
         np.concatenate([began[opens], ended[closes]]),
-        np.concatenate([terms.units[opens], -terms.units[closes]]),
+        np.concatenate([billed.units[opens], -billed.units[closes]]),
     )
 
 
-def _daily_steps(terms: Terms) -> tuple[Ints, Ints, Floats]:
+def _daily_steps(billed: Billed) -> tuple[Ints, Ints, Floats]:
     """Return row, month and size of each step, where a month is the mean of its days seen."""
-    until = np.minimum(terms.end, terms.day + 1)
-    rows = np.flatnonzero(until > terms.start)
-    start, until, units = terms.start[rows], until[rows], terms.units[rows]
+    until = np.minimum(billed.end, billed.day + 1)
+    rows = np.flatnonzero(until > billed.start)
+    start, until, units = billed.start[rows], until[rows], billed.units[rows]
     began, ended = _periods.of_days(start, "M"), _periods.of_days(until - 1, "M")
-    opening = units * _share(start, until, began, terms.day)
-    closing = units * _share(start, until, ended, terms.day)
+    opening = units * _share(start, until, began, billed.day)
+    closing = units * _share(start, until, ended, billed.day)
     longer = np.flatnonzero(ended > began)
     return (
         np.concatenate([rows, rows[longer], rows[longer], rows]),

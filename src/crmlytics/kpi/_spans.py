@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from crmlytics import _checks, _codes, _columns, _frame, _groups, _periods
+from crmlytics import _checks, _codes, _frame, _groups, _periods, _terms
 from crmlytics._codes import Calendar
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics._frame import Source
 from crmlytics._groups import Groups
-from crmlytics.errors import DataError, OptionError
+from crmlytics.errors import OptionError
 
 _BLOCK = 100_000_000  # cells of customers by edges that are held at a time
 _BLOCK_OF_AMOUNTS = 40_000_000
@@ -80,7 +80,7 @@ def read(
         roles={role: columns[role] for role in roles},
     )  # fmt: skip
     if contract:
-        start, end, day = _subscribed(source, as_of)
+        start, end, day = _terms.terms(source, as_of)
     else:
         day = _frame.as_of(source, as_of)
         start = source.ticks("date").days() if source.n_rows else np.zeros(0, dtype=np.int64)
@@ -122,26 +122,6 @@ def _lapse(lapse_days: Any, caller: str, *, contract: bool, end: str) -> int:
             )
         return _checks.whole(lapse_days, name="lapse_days", caller=caller, low=1, high=100_000)
     return 0
-
-
-def _subscribed(source: Source, as_of: Any) -> tuple[Ints, Ints, int]:
-    """Return starts, ends (open ones the day after the last seen) and the last day seen."""
-    day = _frame.as_of(source, as_of, role="start")
-    if not source.n_rows:
-        none = np.zeros(0, dtype=np.int64)
-        return none, none, day
-    start = source.ticks("start").days()
-    micros, known = _columns.moments(source.column("end"))
-    end = np.where(known, micros // _columns.MICROS, np.iinfo(np.int64).max)
-    backwards = int(np.count_nonzero(end < start))
-    if backwards:
-        raise DataError(
-            f"{source.caller}: {backwards:,} of {source.n_rows:,} rows of table end before they "
-            f"start ({source.names['end']!r}, {source.names['start']!r}). Correct or drop them."
-        )
-    if as_of is None and known.any():
-        day = max(day, int(end[known].max()))
-    return start, np.where(end > day, day + 1, end), day
 
 
 def _people(source: Source, grouped: Groups, seen: Bools) -> tuple[Ints, Ints]:
