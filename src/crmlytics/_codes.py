@@ -222,7 +222,9 @@ def _is_dense(cells: Any, size: int) -> bool:
 def occurring(cells: Any, size: int) -> Occurring:
     """Find the different cells of rows, by counting where there are few and by sorting else."""
     if _is_dense(cells, size):
-        return Occurring(np.flatnonzero(np.bincount(cells, minlength=size)), cells, size)
+        there = np.zeros(size, dtype=bool)
+        there[cells] = True
+        return Occurring(np.flatnonzero(there), cells, size)
     return Occurring(sorted_distinct(cells), cells, size)
 
 

@@ -167,14 +167,16 @@ def _curves(group: Ints, spent: Floats, size: int, points: int | None) -> dict[s
         so_far = np.append(0.0, np.cumsum(best))
         revenue = so_far[-1]
         share = so_far / revenue if revenue > 0 else np.full(n + 1, np.nan)
+        gini = (2 * share.sum() - 1) / n - 1
         steps = n if points is None else points
-        # whole customers, and the part of the next one
-        whole, part = np.divmod(np.arange(steps + 1) * n, steps)
-        following = share[np.minimum(whole + 1, n)]
+        if steps != n:  # whole customers, and the part of the next one
+            whole, part = np.divmod(np.arange(steps + 1) * n, steps)
+            following = share[np.minimum(whole + 1, n)]
+            share = share[whole] + (following - share[whole]) * (part / steps)
         found["group"].append(np.full(steps + 1, place))
         found["customer_share"].append(np.arange(steps + 1) / steps)
-        found["revenue_share"].append(share[whole] + (following - share[whole]) * (part / steps))
-        found["gini"].append(np.full(steps + 1, (2 * share.sum() - 1) / n - 1))
+        found["revenue_share"].append(share)
+        found["gini"].append(np.full(steps + 1, gini))
         found["customers"].append(np.full(steps + 1, n))
         found["revenue"].append(np.full(steps + 1, revenue))
     columns: dict[str, Any] = {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmlytics import kpi
+from crmlytics import _plot, kpi
 from crmlytics.errors import CrmlyticsError, CrmlyticsWarning
 from crmlytics.report import _page
 from crmlytics.report._inputs import Inputs
@@ -103,6 +103,8 @@ def _over_time(answers: "pd.DataFrame", inputs: Inputs) -> str:
     if len(full) > 1:
         before, after = (dated[dated["period"] == period] for period in full[-2:])
         body += _page.paragraph(_change(kpi.nps_change(before, after).iloc[0], word))
+    days = table["period"].to_numpy().astype("M8[D]")
+    table = table.assign(period=_plot.period_labels(days, inputs.period))
     return body + _picture(table, ["period"], f"Net Promoter Score by {word}, and its parts")
 
 
