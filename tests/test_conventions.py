@@ -84,6 +84,18 @@ REQUIRED = {
     "score_aspects": {"aspects": {"delivery": ["delivery", "parcel"]}},
     "nps_drivers": {"aspects": {"delivery": ["delivery", "parcel"]}},
     "key_terms": {"by": "mood"},
+    "choose_clusters": {
+        "features": ["recency_days", "frequency", "segment"],
+        "k_range": [2, 3],
+        "n_bootstrap": 3,
+        "n_references": 3,
+    },
+    "fit_clusters": {
+        "features": ["recency_days", "monetary", "segment"],
+        "n_clusters": 2,
+        "n_stability": 2,
+    },
+    "attribute_segments": {"bands": {"recency_days": [30, 90], "monetary": 3}},
     "fit_topics": {"n_topics": 3},
 }
 # Options that the contract leaves positional, beside tables.
@@ -98,6 +110,7 @@ POSITIONAL = {
 }
 WRONG = {
     "as_of": "not a day",
+    "bands": {"recency_days": [90, 30]},
     "baseline": "not a day",
     "accept_rate": 30,
     "active_within_days": 0,
@@ -124,11 +137,13 @@ WRONG = {
     "every": "month",
     "explain": "yes",
     "first_purchase_in_monetary": "yes",
+    "gamma": -1,
     "gap_days": -1,
     "group": "age",
     "half_life_days": 0,
     "held": "yes",
     "in_stock": "tea",
+    "k_range": [1],
     "kind": "open",
     "horizon": -1,
     "horizon_days": 0,
@@ -137,7 +152,9 @@ WRONG = {
     "language": "french",
     "min_coverage": 2,
     "n_topics": 0,
+    "n_clusters": 1,
     "n_folds": 1,
+    "n_references": 1,
     "n_bootstrap": 0,
     "n_stability": -1,
     "target_precision": 2,
@@ -166,6 +183,7 @@ WRONG = {
     "most": 0,
     "of": "orders",
     "on_bad": "ignore",
+    "outside_share": 1,
     "penalty": -1,
     "period": "month",
     "precision": 2.5,
@@ -192,7 +210,7 @@ NEEDS_ROWS = {
     "rfm_cuts", "rfm_history", "check_segment_map", "clv", "evaluate_holdout",
     "holdout_predictions", "tracking_table",
     "cross_sell", "evaluate_suggestions", "population_drift", "churn_risk", "backtest_churn",
-    "evaluate_sentiment", "suggest_lexicon",
+    "evaluate_sentiment", "suggest_lexicon", "choose_clusters",
 }  # fmt: skip
 
 
@@ -304,6 +322,12 @@ TABLES = {
     "scored": crm.sentiment.score_aspects(FEEDBACK, aspects=ASPECTS),
     "terms": crm.sentiment.key_terms(FEEDBACK, by="mood"),
     "drivers": crm.sentiment.nps_drivers(FEEDBACK, aspects=ASPECTS),
+    "choice": crm.segmentation.choose_clusters(
+        CUSTOMERS, features=["recency_days", "frequency"], k_range=[2, 3], n_bootstrap=3
+    ),
+    "profile": crm.segmentation.fit_clusters(
+        CUSTOMERS, features=["recency_days", "frequency"], n_clusters=2, n_stability=0
+    ).profile(),
 }
 
 
