@@ -4,7 +4,7 @@ Rooms are loaded when they are first used, so that ``import crmlytics`` stays li
 
 >>> import crmlytics as crm
 >>> sorted(crm.__all__)  # doctest: +ELLIPSIS
-['__version__', 'btyd', 'churn', 'datasets', ...]
+['__version__', 'btyd', 'churn', 'customers', ...]
 """
 
 from importlib import import_module

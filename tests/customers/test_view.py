@@ -228,6 +228,30 @@ def test_orphans_are_reported_or_added():
     assert quietly(web=later, orphans="add")[0]["customer_id"].to_pylist() == IDS
 
 
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(IDS), pl.String])
+def test_customers_added_to_categories(kind):
+    customers = pl.DataFrame({"customer_id": IDS}).with_columns(pl.col("customer_id").cast(kind))
+    web = pl.DataFrame({"customer_id": ["x", "a"], "date": [moment(1)] * 2})
+    for make in (lambda table: table, lambda table: table.to_pandas()):
+        answer, _ = quietly(make(customers), web=make(web), orphans="add")
+        assert list(answer["customer_id"]) == [*IDS, "x"]
+        assert list(answer["web_n"]) == [1, 0, 0, 1]
+
+
+def test_ids_of_several_widths():
+    customers = pd.DataFrame({"customer_id": np.array([1, 2], "uint8")})
+    for kind in ("int64", "float64", "Int32"):
+        web = pd.DataFrame({"customer_id": [2, 3], "date": [moment(1)] * 2})
+        web = web.astype({"customer_id": kind})
+        answer, _ = quietly(customers, web=web, orphans="add")
+        assert answer["customer_id"].tolist() == [1, 2, 3]
+        assert str(answer["customer_id"].dtype) == "uint8"
+    with pytest.raises(
+        ColumnError, match=r"^customer_view: ids in 'customer_id' of web do not fit"
+    ):
+        quietly(customers, web=web.replace({"customer_id": {3: 300}}), orphans="add")
+
+
 def test_columns_left_out_and_renamed():
     lines = TABLES["transactions"].rename_columns(["who", "day", "bill", "paid"])
     customers = pa.table({"who": IDS})

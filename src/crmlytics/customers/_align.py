@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmlytics import _columns, _result
+from crmlytics import _codes, _columns, _result
 from crmlytics._columns import Bools, Ints
 from crmlytics._frame import Source
 from crmlytics.errors import ColumnError, DataError
@@ -45,13 +45,11 @@ def check_kinds(source: Source, customers: Source) -> None:
         )
 
 
-def distinct(source: Source) -> tuple[Any, Ints]:
-    """Return the different ids of a table, and for each row the place of its own."""
+def distinct(source: Source, rows: Bools | None = None) -> tuple[Any, Ints]:
+    """Return the different ids of some rows, and their codes."""
     keys = source.keys("customer")
-    codes, place = np.unique(keys.codes, return_inverse=True)
-    if not len(codes):
-        return ids(source), np.zeros(0, dtype=np.int64)
-    return _whole(_result.ids(keys.take(codes))), np.asarray(place, dtype=np.int64)
+    codes = np.flatnonzero(np.bincount(_codes.pick(keys.codes, rows), minlength=keys.size))
+    return (_whole(_result.ids(keys.take(codes))) if len(codes) else ids(source)[:0]), codes
 
 
 def places(values: Any, among: Any) -> Ints:
@@ -67,11 +65,12 @@ def places(values: Any, among: Any) -> Ints:
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def rows_of(source: Source, customers: Source) -> Ints:
-    """Return the row in customers of each row's customer; -1 for those who are not there."""
-    check_kinds(source, customers)
-    found, place = distinct(source)
-    return places(found, ids(customers))[place]
+def rows_of(source: Source, among: Any) -> Ints:
+    """Return the place in an array of ids of each row's customer; -1 for those not there."""
+    found, codes = distinct(source)
+    place = np.full(source.keys("customer").size, -1)
+    place[codes] = places(found, among)
+    return np.asarray(place[source.keys("customer").codes], dtype=np.int64)
 
 
 def flags(source: Source, role: str) -> tuple[Bools, Bools]:

@@ -180,7 +180,8 @@ class _Rows:
 
 def _rows(given: Source, customers: Source, asked: dict[str, str], day: int) -> _Rows:
     """Read the rows seen of the purpose, and say what cannot be used."""
-    who = _align.rows_of(given, customers)
+    _align.check_kinds(given, customers)
+    who = _align.rows_of(given, _align.ids(customers))
     seen = given.ticks("date").days() <= day
     flag, unknown = _align.flags(given, "granted")
     equal, empty, said = {}, {}, []
@@ -190,9 +191,9 @@ def _rows(given: Source, customers: Source, asked: dict[str, str], day: int) -> 
             hint = _checks.did_you_mean(word, texts)
             tail = f" (is {hint!r} meant?)" if hint else ""
             said.append(f"no row of consents has the {role} {word!r}{tail}")
-    vague = (
-        seen & flag & (empty["purpose"] & equal["channel"] | empty["channel"] & equal["purpose"])
-    )
+    fits = {role: equal[role] | empty[role] for role in asked}
+    vague = seen & flag & fits["purpose"] & fits["channel"]
+    vague &= empty["purpose"] | empty["channel"]
     if vague.any():
         said.append(
             f"{_rows_say(vague, 'grants', 'grant')} without a purpose or channel, and thus nothing"
@@ -226,7 +227,7 @@ def _words(given: Source, role: str, word: str) -> tuple[list[str], Bools, Bools
     texts = values.cast(pa.large_string())
     empty = np.asarray(texts.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     same = pc.fill_null(pc.equal(texts, pa.scalar(word, pa.large_string())), fill_value=False)
-    known = pc.unique(texts.drop_null()).to_pylist()
+    known = texts.drop_null().dictionary_encode().dictionary.to_pylist()
     return known, np.asarray(same.to_numpy(zero_copy_only=False), dtype=bool), empty
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmlytics import _checks, _columns, _frame, _result
+from crmlytics import _checks, _codes, _columns, _frame, _result
 from crmlytics._columns import Ints
 from crmlytics._frame import Source
 from crmlytics.customers import _align
 from crmlytics.customers._sources import KINDS, Seen, days_of
-from crmlytics.errors import DataError, OptionError
+from crmlytics.errors import ColumnError, DataError, OptionError
 
 ORPHANS = ("report", "add")
 _USUAL = {
@@ -71,14 +71,15 @@ def gathered(
         _align.check_kinds(each, source)
     _align.one_row_each(source)
     ids = _align.ids(source)
-    found = {name: _seen_ids(each, KINDS[name].date, day) for name, each in events.items()}
+    days = {name: days_of(each, KINDS[name].date) for name, each in events.items()}
     if orphans == "add":
-        ids = _with_orphans(ids, [here[0] for here in found.values()])
+        for name, each in events.items():
+            ids = _with_orphans(ids, each, days[name] <= day)
     order = np.asarray(pc.sort_indices(ids), dtype=np.int64)
     row = np.where(order < source.n_rows, order, -1)
     made = Gathered(source, ids.take(pa.array(order)), row)
     for name, each in events.items():
-        made.parts.append(_reduced(name, each, made.ids, day))
+        made.parts.append(_reduced(name, each, days[name], made.ids, day))
     made.parts += [_looked_up(name, each, made.ids) for name, each in more]
     _warn_of_orphans(made.parts, caller)
     return made
@@ -136,36 +137,34 @@ def _refuse_later(source: Source, column: str, day: int) -> None:
         )
 
 
-def _seen_ids(source: Source, role: str, day: int) -> tuple[Any, Ints]:
-    """Return the different customers with a row up to the day, in no order that matters."""
-    ids, place = _align.distinct(source)
-    used = np.unique(place[days_of(source, role) <= day])
-    return ids.take(pa.array(used)), used
+def _with_orphans(ids: Any, source: Source, seen: Any) -> Any:
+    """Add the customers who have a row up to the day and are not there yet."""
+    found, _ = _align.distinct(source, seen)
+    new = found.filter(pa.array(_align.places(found, ids) < 0))
+    try:
+        return pa.concat_arrays([ids, new.cast(ids.type)])
+    except pa.ArrowInvalid as error:  # 300 among ids of one byte, or 1.5 among whole numbers
+        raise ColumnError(
+            f"{source.caller}: ids in {source.names['customer']!r} of {source.argument} do not fit "
+            "into the type of those in customers. Make both one type before the call."
+        ) from error
 
 
-def _with_orphans(ids: Any, others: Sequence[Any]) -> Any:
-    for found in others:
-        new = found.filter(pa.array(_align.places(found, ids) < 0))
-        ids = pa.concat_arrays([ids, new.cast(ids.type)])
-    return ids
-
-
-def _reduced(name: str, source: Source, ids: Any, day: int) -> Part:
-    kind = KINDS[name]
-    found, place = _align.distinct(source)
-    who = _align.places(found, ids)[place]
-    days = days_of(source, kind.date)
+def _reduced(name: str, source: Source, days: Ints, ids: Any, day: int) -> Part:
+    kind, who = KINDS[name], _align.rows_of(source, ids)
     past = days <= day
-    rows = past & (who >= 0)
-    seen = Seen(source, rows, who[rows], len(ids), day)
-    used = days[rows]
+    ours = past & (who >= 0)
+    n_past, n_used = int(np.count_nonzero(past)), int(np.count_nonzero(ours))
+    rows = None if n_used == len(ours) else ours  # then nothing need be copied
+    used = _codes.pick(days, rows)
+    seen = Seen(source, rows, _codes.pick(who, rows), used, len(ids), day)
     columns = {
         f"{name}_{column}": pa.array(values) if isinstance(values, np.ndarray) else values
         for column, values in kind.reduce(seen).items()
     }
     return Part(
-        name, columns, source.n_rows, int(rows.sum()), int((~past).sum()),
-        int((past & (who < 0)).sum()), len(np.unique(seen.who)),
+        name, columns, source.n_rows, n_used, source.n_rows - n_past, n_past - n_used,
+        int(np.count_nonzero(seen.count())),
         (int(used.min()), int(used.max())) if len(used) else None, dated=True,
     )  # fmt: skip
 

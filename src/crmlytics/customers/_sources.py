@@ -22,19 +22,17 @@ class Seen:
     """The rows of a table that count: of customers in the view, up to the end of the day."""
 
     source: Source
-    rows: Bools
+    rows: Bools | None  # None: all
     who: Ints  # place in the view, one a row that counts
+    days: Ints
     size: int
     as_of: int
 
     def pick(self, values: Any) -> Any:
-        return values[self.rows]
+        return _codes.pick(values, self.rows)
 
-    def days(self, role: str = "date") -> Ints:
-        return np.asarray(self.pick(days_of(self.source, role)), dtype=np.int64)
-
-    def count(self, rows: Any = None) -> Ints:
-        return np.bincount(self.who if rows is None else self.who[rows], minlength=self.size)
+    def count(self, rows: Any = slice(None)) -> Ints:
+        return np.bincount(self.who[rows], minlength=self.size)
 
 
 def days_of(source: Source, role: str) -> Ints:
@@ -50,10 +48,9 @@ def days_of(source: Source, role: str) -> Ints:
     return days
 
 
-def _when(seen: Seen, days: Ints, rows: Any = None) -> dict[str, Any]:
+def _when(seen: Seen, rows: Any = slice(None)) -> dict[str, Any]:
     """Return the first and last day of each customer, and how long ago that is."""
-    who = seen.who if rows is None else seen.who[rows]
-    days = days if rows is None else days[rows]
+    who, days = seen.who[rows], seen.days[rows]
     first, last = np.full(seen.size, _LATER), np.full(seen.size, _NEVER)
     np.minimum.at(first, who, days)
     np.maximum.at(last, who, days)
@@ -77,28 +74,35 @@ def _mean(total: Any, times: Any) -> Floats:
 
 def transactions(seen: Seen) -> dict[str, Any]:
     """Return orders and amounts; amounts below 0 are returns, which are no orders."""
-    days = seen.days()
-    bought = np.ones(len(days), dtype=bool)
+    bought: Any = slice(None)
     made: dict[str, Any] = {}
     if "amount" in seen.source.names:
         amounts = seen.pick(seen.source.numbers("amount"))
-        bought = ~(amounts < 0)
+        if seen.source.negative("amount") is not None:
+            bought = ~(amounts < 0)
         spent, known = _codes.sums(seen.who, amounts, seen.size)
         made["amount"] = _result.column(_transactions.money(spent, 2), known)
     if "order" in seen.source.names:
         orders = seen.source.keys("order")
         items, size = seen.pick(orders.codes)[bought], orders.size
     else:
-        _, items = np.unique(days[bought], return_inverse=True)
-        size = int(items.max(initial=-1)) + 1
+        items, size = _numbered(seen.days[bought])
     count = _codes.distinct_per(seen.who[bought], seen.size, items, size)
-    return {"orders": count, **made, **_when(seen, days, bought)}
+    return {"orders": count, **made, **_when(seen, bought)}
+
+
+def _numbered(days: Ints) -> tuple[Ints, int]:
+    """Count days from the first of them, and say how many numbers that takes."""
+    if not len(days):
+        return days, 0
+    low = days.min()
+    return days - low, int(days.max() - low) + 1
 
 
 def interactions(seen: Seen) -> dict[str, Any]:
     """Return contacts, and the channel of most of them."""
-    days = seen.days()
-    made: dict[str, Any] = {"n": seen.count(), **_when(seen, days)}
+    days = seen.days
+    made: dict[str, Any] = {"n": seen.count(), **_when(seen)}
     if "channel" in seen.source.names:
         keys = seen.source.keys("channel")
         there = ~seen.pick(_columns.null_mask(seen.source.column("channel")))
@@ -126,8 +130,8 @@ def interactions(seen: Seen) -> dict[str, Any]:
 
 def feedback(seen: Seen) -> dict[str, Any]:
     """Return how often a customer spoke, and the scores given."""
-    days = seen.days()
-    made: dict[str, Any] = {"n": seen.count(), **_when(seen, days)}
+    days = seen.days
+    made: dict[str, Any] = {"n": seen.count(), **_when(seen)}
     if "score" in seen.source.names:
         scores = seen.pick(seen.source.numbers("score"))
         known = ~np.isnan(scores)
@@ -146,19 +150,17 @@ def feedback(seen: Seen) -> dict[str, Any]:
 
 def campaigns(seen: Seen) -> dict[str, Any]:
     """Return the contacts of campaigns, and how often a customer was held out."""
-    days = seen.days()
-    reached = np.ones(len(days), dtype=bool)
+    reached: Any = slice(None)
     made: dict[str, Any] = {}
     if "treated" in seen.source.names:
         treated, unknown = _align.flags(seen.source, "treated")
         reached = seen.pick(treated)
         made["held_out"] = seen.count(seen.pick(~treated & ~unknown))
-    return {"n": seen.count(reached), **made, **_when(seen, days, reached)}
+    return {"n": seen.count(reached), **made, **_when(seen, reached)}
 
 
 def tickets(seen: Seen) -> dict[str, Any]:
     """Return tickets opened, those still open at the end of the day, and the days they took."""
-    days = seen.days("opened")
     made: dict[str, Any] = {"n": seen.count()}
     if "resolved" in seen.source.names:
         end = (seen.as_of + 1) * _DAY
@@ -170,7 +172,7 @@ def tickets(seen: Seen) -> dict[str, Any]:
         # whole microseconds, whose sum does not depend on the order of rows
         took = np.bincount(seen.who[done], (resolved - opened)[done], seen.size)
         made["resolution_days"] = _result.column(_mean(took, seen.count(done)) / _DAY)
-    return {**made, **_when(seen, days)}
+    return {**made, **_when(seen)}
 
 
 def _micros(source: Source, role: str) -> Floats:
@@ -186,10 +188,8 @@ def _micros(source: Source, role: str) -> Floats:
 
 def web(seen: Seen) -> dict[str, Any]:
     """Return events and the days with one."""
-    days = seen.days()
-    _, items = np.unique(days, return_inverse=True)
-    distinct = _codes.distinct_per(seen.who, seen.size, items, int(items.max(initial=-1)) + 1)
-    return {"n": seen.count(), "days": distinct, **_when(seen, days)}
+    distinct = _codes.distinct_per(seen.who, seen.size, *_numbered(seen.days))
+    return {"n": seen.count(), "days": distinct, **_when(seen)}
 
 
 @dataclass(frozen=True)

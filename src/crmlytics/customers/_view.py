@@ -282,8 +282,11 @@ def _columns_of(made: Gathered, caller: str) -> dict[str, Any]:
     """Return the columns of the view; no two may have one name."""
     source = made.source
     series = source.column("customer")
-    columns: dict[str, Any] = {source.names["customer"]: _result.restore(made.ids, series)}
     complete = bool((made.row >= 0).all())
+    # categories of the caller may lack those who were added
+    named = not complete and str(series.dtype).startswith(("Categorical", "Enum"))
+    ids = made.ids.cast(pa.string()) if named else _result.restore(made.ids, series)
+    columns: dict[str, Any] = {source.names["customer"]: ids}
     places = pa.array(made.row, mask=made.row < 0)
     for name in source.table.columns:
         if name != source.names["customer"]:

@@ -80,6 +80,8 @@ def resolve_identity(
         If ids are null or appear twice, or splink is asked for and not installed.
     OptionError
         If an option has a value outside what it allows.
+    FitError
+        If splink cannot fit its model, as with too few records.
 
     Warns
     -----

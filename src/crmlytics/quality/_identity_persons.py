@@ -99,7 +99,13 @@ def _like(before: Source, role: str, ids: Any) -> Any:
     values = _result.ids(before.column(role))
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
-    return values.cast(ids.type)
+    try:
+        return values.cast(ids.type)
+    except pa.ArrowInvalid as error:  # 300 among ids of one byte, or 1.5 among whole numbers
+        raise ColumnError(
+            f"{before.caller}: {before.names[role]!r} of previous does not fit into the type of "
+            "the ids of customers. Hand over an earlier answer as it came."
+        ) from error
 
 
 def _places(values: Any, among: Any) -> Ints:
