@@ -23,7 +23,8 @@ from crmlytics.errors import ColumnError, CrmlyticsError, DataError, OptionError
 pytestmark = pytest.mark.filterwarnings("ignore::crmlytics.errors.CrmlyticsWarning")
 
 ROOMS = [
-    "btyd", "churn", "datasets", "kpi", "quality", "report", "rules", "segmentation", "sentiment",
+    "btyd", "churn", "customers", "datasets", "kpi", "quality", "report", "rules", "segmentation",
+    "sentiment",
 ]  # fmt: skip
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 AS_OF = date(2025, 6, 30)
@@ -42,6 +43,14 @@ GLOSSARY = {
     "event_col": {"event"},
     "text_col": {"text"},
     "score_col": {"score"},
+    "email_col": {"email"},
+    "phone_col": {"phone"},
+    "name_col": {"name"},
+    "postcode_col": {"postcode"},
+    "purpose_col": {"purpose"},
+    "granted_col": {"granted"},
+    "expires_col": {"expires_on"},
+    "treated_col": {"treated"},
     "segment_col": {"segment"},
     "campaign_col": {"campaign_id"},
     "cost_col": {"cost"},
@@ -97,6 +106,7 @@ REQUIRED = {
     },
     "attribute_segments": {"bands": {"recency_days": [30, 90], "monetary": 3}},
     "fit_topics": {"n_topics": 3},
+    "contactable": {"purpose": "news", "channel": "email"},
 }
 # Options that the contract leaves positional, beside tables.
 POSITIONAL = {
@@ -107,12 +117,14 @@ POSITIONAL = {
     "common_aspects": {"language"},
     "intent_rules": {"language"},
     "simulate_shop": {"n_customers", "days"},
+    "simulate_identities": {"n_customers"},
 }
 WRONG = {
     "as_of": "not a day",
     "bands": {"recency_days": [90, 30]},
     "baseline": "not a day",
     "accept_rate": 30,
+    "across_scripts": "yes",
     "active_within_days": 0,
     "alpha": 0,
     "beta": 0,
@@ -120,6 +132,7 @@ WRONG = {
     "calibrate": "yes",
     "calibration_end": "not a day",
     "candidates": ["svm"],
+    "channel": "",
     "collect": "yes",
     "contact_cost": -1,
     "correction": "fdr",
@@ -136,6 +149,7 @@ WRONG = {
     "estimator": "svm",
     "every": "month",
     "explain": "yes",
+    "extra": "churn",
     "first_purchase_in_monetary": "yes",
     "gamma": -1,
     "gap_days": -1,
@@ -158,6 +172,7 @@ WRONG = {
     "n_bootstrap": 0,
     "n_stability": -1,
     "target_precision": 2,
+    "match_on": "email",
     "max_consequents": 0,
     "max_gap_days": 0,
     "max_items": 0,
@@ -166,6 +181,7 @@ WRONG = {
     "max_pairs": 0,
     "max_per_category": 0,
     "max_periods": 0,
+    "max_records": 1,
     "max_size": 0,
     "method": "als",
     "methods": ["als"],
@@ -183,10 +199,12 @@ WRONG = {
     "most": 0,
     "of": "orders",
     "on_bad": "ignore",
+    "orphans": "drop",
     "outside_share": 1,
     "penalty": -1,
     "period": "month",
     "precision": 2.5,
+    "purpose": "",
     "random_state": -1,
     "redundancy": "yes",
     "regularisation": 0,
@@ -199,6 +217,7 @@ WRONG = {
     "share_of": "row",
     "task": "previous",
     "test": "chi",
+    "threshold": 95,
     "top": 0,
     "unfinished": "maybe",
     "value": "money",
@@ -268,6 +287,21 @@ FEEDBACK = FEEDBACK[["date", "text", "score"]].assign(
     mood=np.where(FEEDBACK["true_polarity"] > 0, "glad", "other"),
 )
 ASPECTS = crm.sentiment.common_aspects()
+RECORDS = (
+    crm.datasets.simulate_identities(20)
+    .head(len(WHO))
+    .assign(customer_id=lambda table: WHO[: len(table)])
+)
+CONSENTS = pd.DataFrame(
+    {
+        "customer_id": np.resize(WHO, 90),
+        "purpose": np.resize(["news", "news", "bills"], 90),
+        "channel": np.resize(["email", "sms", "email", "email"], 90),
+        "granted": np.arange(90) % 7 > 1,
+        "date": np.datetime64("2025-01-01", "us") + (np.arange(90) * 3 % 170).astype("m8[D]"),
+        "expires_on": np.datetime64("2025-03-01", "us") + (np.arange(90) * 11).astype("m8[D]"),
+    }
+)
 # name of an argument -> the model it takes
 MODELS = {
     "model": MODEL,
@@ -332,7 +366,15 @@ TABLES = {
 
 
 # Functions whose arguments bear a name that other functions use for another table.
-OWN_TABLES = {}
+OWN_TABLES = {"resolve_identity": [RECORDS]}
+
+
+# Tables handed over by keyword, by function.
+BY_KEYWORD = {
+    "contactable": {"consents": CONSENTS},
+    "customer_view": {"transactions": LINES, "feedback": FEEDBACK},
+    "view_sources": {"transactions": LINES, "feedback": FEEDBACK},
+}
 
 
 def _public():
@@ -348,7 +390,8 @@ def _tables(function):
     parameters = inspect.signature(function).parameters.values()
     names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     options = {*POSITIONAL.get(function.__name__, ()), *MODELS}
-    return [name for name in names if name not in options]
+    keyword = BY_KEYWORD.get(function.__name__, ())
+    return [*(name for name in names if name not in options), *keyword]
 
 
 EVERY = list(_public())
@@ -376,9 +419,10 @@ def _given(function):
         return [GIFTS.copy()]
     if function.__name__ in OWN_TABLES:
         return [table.copy() for table in OWN_TABLES[function.__name__]]
+    tables = TABLES | BY_KEYWORD.get(function.__name__, {})
     for name in _tables(function):
-        assert name in TABLES, f"add a table for the argument {name!r} to TABLES"
-    return [TABLES[name].copy() for name in _tables(function)]
+        assert name in tables, f"add a table for the argument {name!r} to TABLES"
+    return [tables[name].copy() for name in _tables(function)]
 
 
 def _call(function, tables, **options):
@@ -389,6 +433,7 @@ def _call(function, tables, **options):
     rest = iter(tables)
     positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     places = [MODELS[name] if name in MODELS else next(rest, ...) for name in positional]
+    options |= dict(zip(BY_KEYWORD.get(function.__name__, ()), rest, strict=False))
     return function(*(place for place in places if place is not ...), **options)
 
 
@@ -539,12 +584,14 @@ def test_customers_may_be_relabelled(function):
     one, other = _call(function, given), _call(function, relabelled)
     if "customer_id" in one:
         one = one.assign(customer_id=one["customer_id"].map(label))
-    drop = [column for column in ("example",) if column in one]
+    drop = [column for column in ("example", "person_id") if column in one]
     _same(one.drop(columns=drop), other.drop(columns=drop))
 
 
 @pytest.mark.parametrize("function", ANSWERING)
 def test_columns_may_have_any_name(function):
+    if function.__name__ == "view_sources":
+        pytest.skip("the answer names columns of the caller")
     defaults = _column_options(function)
     renamed = {name: f"ستون {name}" for name in defaults.values() if name}
     options = {option: renamed[name] for option, name in defaults.items() if name}
@@ -582,6 +629,8 @@ def test_missing_column_is_one_sentence(function):
         "churn_features": beside,
         "population_drift": {"customer_col"},
         "purchase_frequency": {"amount_col"},
+        "contactable": {"expires_col"},
+        **dict.fromkeys(("customer_view", "view_sources"), beside | {"treated_col"}),
         "check_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
         "clean_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
     }.get(function.__name__, set())
