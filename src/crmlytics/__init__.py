@@ -4,7 +4,7 @@ Rooms are loaded when they are first used, so that ``import crmlytics`` stays li
 
 >>> import crmlytics as crm
 >>> sorted(crm.__all__)  # doctest: +ELLIPSIS
-['__version__', 'btyd', 'churn', 'datasets', ...]
+['__version__', 'btyd', 'churn', 'customers', ...]
 """
 
 from importlib import import_module
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crmlytics import (
         btyd,
         churn,
+        customers,
         datasets,
         errors,
         kpi,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _ROOMS = (
     "btyd",
     "churn",
+    "customers",
     "datasets",
     "errors",
     "kpi",
@@ -44,6 +46,7 @@ __all__ = [
     "__version__",
     "btyd",
     "churn",
+    "customers",
     "datasets",
     "errors",
     "kpi",

@@ -39,6 +39,7 @@ _KINDS = {
     "GammaGammaModel": "crmlytics.btyd._gamma_gamma",
     "SbgModel": "crmlytics.btyd._sbg",
     "ClvModel": "crmlytics.kpi._clv_model",
+    "ClusterModel": "crmlytics.segmentation._cluster_model",
     "ChurnModel": "crmlytics.churn._churn_model",
     "SuggestionModel": "crmlytics.rules._suggestions",
     "SentimentModel": "crmlytics.sentiment._sentiment_model",

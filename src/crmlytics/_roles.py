@@ -41,12 +41,21 @@ ROLES = {
     "aspect_col": "key",
     "domain_col": "key",
     "language_col": "text",
+    "email_col": "text",
+    "name_col": "text",
+    "phone_col": "key",
+    "postcode_col": "key",
+    "purpose_col": "key",
+    "granted_col": "any",
+    "treated_col": "any",
+    "expires_col": "moment",
     "by": "group",
     "features": "number",
     "any": "any",
 }
 # Columns that a function's own answer has, and another function reads under the same name.
 ANSWERS = {
+    "person_id": "id",
     "recency_days": "number",
     "frequency": "number",
     "monetary": "number",

@@ -132,8 +132,9 @@ def revenue_concentration(
         name: _result.column(values) for name, values in curves.items()
     }
     schema = {**dict.fromkeys(source.by, "id"), **CONCENTRATION}
+    # one curve is made in its order
     answer: IntoDataFrameT = _result.native(
-        source, pa.table(table), schema, sort_by=[*source.by, "customer_share"]
+        source, pa.table(table), schema, sort_by=[*source.by, "customer_share"] if source.by else ()
     )
     return answer
 
@@ -179,8 +180,9 @@ def _curves(group: Ints, spent: Floats, size: int, points: int | None) -> dict[s
         found["gini"].append(np.full(steps + 1, gini))
         found["customers"].append(np.full(steps + 1, n))
         found["revenue"].append(np.full(steps + 1, revenue))
-    columns: dict[str, Any] = {
-        name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in found.items()
+    if not found["group"]:
+        return {name: np.zeros(0, dtype=np.int64) for name in found}
+    return {
+        name: parts[0] if len(parts) == 1 else np.concatenate(parts)
+        for name, parts in found.items()
     }
-    columns["group"] = columns["group"].astype(np.int64)
-    return columns

@@ -1,6 +1,7 @@
-"""The entrance: what is wrong with a table of transactions, and a clean one to go on with."""
+"""The entrance: what is wrong with a table, a clean one to go on with, and who is who in it."""
 
 from crmlytics.quality._check import check_transactions
 from crmlytics.quality._clean import clean_transactions
+from crmlytics.quality._identity import resolve_identity
 
-__all__ = ["check_transactions", "clean_transactions"]
+__all__ = ["check_transactions", "clean_transactions", "resolve_identity"]
