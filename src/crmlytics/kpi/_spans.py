@@ -28,21 +28,17 @@ class Spans:
     grouped: Groups
     calendar: Calendar
     day: int
-    who: Ints  # customer within group, from 0
-    group: Ints  # group of each `who`
-    start: Ints
-    end: Ints  # the first day on which the span is over
+    group: Ints  # of each customer within group
     contract: bool  # subscriptions, not purchases
-    counts: Bools  # rows that make a customer active; the others (returns) only change amounts
+    who: Any  # customer within group, from 0
+    begin: Any  # the first edge that the span covers
+    until: Any  # and the first after it that it does not
+    counts: Bools | None  # spans that make a customer active; others (returns) change amounts
     amount: Floats | None
 
     @property
-    def edges(self) -> Ints:
-        """The day before each period, and the last day seen of the last one."""
-        numbers = np.arange(self.calendar.first, self.calendar.last + 2)
-        days = np.asarray(_periods.first_days(numbers, self.calendar.period)) - 1
-        days[-1] = min(days[-1], self.day)
-        return days
+    def n_edges(self) -> int:
+        return self.calendar.length + 1
 
 
 @dataclass(frozen=True)
@@ -87,18 +83,41 @@ def read(
         end = start + lapse
     if not source.n_rows:
         return source, None
-    seen = start <= day
+    seen: Any = start <= day
+    seen = None if seen.all() else seen
+    start, end = _codes.pick(start, seen), _codes.pick(end, seen)
     grouped = _groups.groups(source, seen)
-    first = _periods.of_day(int(start[seen].min()), period)
+    first = _periods.of_day(int(start.min()), period)
     calendar = Calendar(period, first, _periods.of_day(day, period))
     _checks.cells(grouped.size * calendar.length, period=period, caller=caller)
-    returned = None if contract else _codes.returns(source)
+    begin, until = _covered(start, end, calendar, day)
+    del start, end  # as long as the rows: the next steps need room for their own
     who, group = _people(source, grouped, seen)
+    returned = None if contract else _codes.returns(source)
+    used = begin < until
     return source, Spans(
-        grouped, calendar, day, who, group, start[seen], end[seen], contract,
-        np.ones(len(who), dtype=bool) if returned is None else ~returned[seen],
-        source.numbers("amount")[seen] if amounts else None,
+        grouped, calendar, day, group, contract, who[used], begin[used], until[used],
+        None if returned is None else ~_codes.pick(returned, seen)[used],
+        _codes.pick(source.numbers("amount"), seen)[used] if amounts else None,
     )  # fmt: skip
+
+
+def _covered(start: Ints, end: Ints, calendar: Calendar, day: int) -> tuple[Any, Any]:
+    """Return the first edge that each span covers, and the first after it that it does not.
+
+    The edges are the day before each period, and the last day seen of the last one.
+    """
+    numbers = np.arange(calendar.first, calendar.last + 2)
+    edges = np.asarray(_periods.first_days(numbers, calendar.period)) - 1
+    edges[-1] = min(edges[-1], day)
+    low = int(start.min())
+    # one look-up a row; narrow numbers, because there are as many as rows
+    edge_of = np.searchsorted(edges, np.arange(low, day + 2)).astype(_narrow(len(edges)))
+    return edge_of[start - low], edge_of[np.minimum(end, day + 1) - low]
+
+
+def _narrow(highest: int) -> Any:
+    return np.int16 if highest < np.iinfo(np.int16).max else np.int32
 
 
 def _has(opened: Any, columns: dict[str, str]) -> bool:
@@ -124,55 +143,48 @@ def _lapse(lapse_days: Any, caller: str, *, contract: bool, end: str) -> int:
     return 0
 
 
-def _people(source: Source, grouped: Groups, seen: Bools) -> tuple[Ints, Ints]:
+def _people(source: Source, grouped: Groups, seen: Any) -> tuple[Any, Ints]:
     """Return the customer within group of each row seen, and the group of each such customer."""
     keys = source.keys("customer")
-    codes = np.asarray(keys.codes[seen], dtype=np.int64)
+    codes = _codes.pick(keys.codes, seen)
     if grouped.codes is None:
         return codes, np.zeros(keys.size, dtype=np.int64)
-    cells = np.asarray(grouped.codes[seen], dtype=np.int64) * keys.size + codes
+    cells = _codes.pick(grouped.codes, seen).astype(np.int64) * keys.size + codes
     present = _codes.occurring(cells, grouped.size * keys.size).present
     return np.searchsorted(present, cells), present // keys.size
 
 
 def presences(spans: Spans) -> Iterator[Presence]:
     """Look at the customers on each edge, so many at a time as memory holds well."""
-    edges, people = spans.edges, len(spans.group)
-    begin = np.searchsorted(edges, spans.start)  # the first edge that the span covers
-    until = np.searchsorted(edges, spans.end)  # and the first that it does not
+    people = len(spans.group)
     most = _BLOCK if spans.amount is None else _BLOCK_OF_AMOUNTS
-    blocks = -(-people * len(edges) // most)
+    blocks = -(-people * spans.n_edges // most)
     if blocks == 1:
-        yield _presence(spans, np.arange(len(begin)), begin, until, (0, people), len(edges))
+        yield _presence(spans, slice(None), (0, people))
         return
     order = np.argsort(spans.who, kind="stable")
     cuts = np.linspace(0, people, blocks + 1).astype(np.int64)
     places = np.searchsorted(spans.who[order], cuts)
     for k in range(blocks):
         rows = order[places[k] : places[k + 1]]
-        span = (int(cuts[k]), int(cuts[k + 1]))
-        yield _presence(spans, rows, begin, until, span, len(edges))
+        yield _presence(spans, rows, (int(cuts[k]), int(cuts[k + 1])))
 
 
-def _presence(
-    spans: Spans, rows: Ints, begin: Ints, until: Ints, people: tuple[int, int], n_edges: int
-) -> Presence:
-    size = people[1] - people[0]
-    rows = rows[begin[rows] < until[rows]]
-    who = spans.who[rows] - people[0]
-    here = spans.counts[rows]
-    narrow = np.int16 if n_edges < np.iinfo(np.int16).max else np.int32
-    reach = np.zeros((size, n_edges), dtype=narrow)
-    first = who[here] * n_edges + begin[rows][here]
-    np.maximum.at(reach.reshape(-1), first, until[rows][here].astype(narrow))
+def _presence(spans: Spans, rows: Any, people: tuple[int, int]) -> Presence:
+    size, n_edges = people[1] - people[0], spans.n_edges
+    begin, until = spans.begin[rows], spans.until[rows]
+    first = (spans.who[rows].astype(np.int64) - people[0]) * n_edges + begin
+    counts = None if spans.counts is None else spans.counts[rows]
+    reach = np.zeros((size, n_edges), dtype=until.dtype)
+    np.maximum.at(reach.reshape(-1), _codes.pick(first, counts), _codes.pick(until, counts))
     # somebody is there at an edge before the farthest end of all spans begun by then
-    farthest = np.maximum.accumulate(reach, axis=1)
-    active = farthest > np.arange(n_edges, dtype=narrow)
+    np.maximum.accumulate(reach, axis=1, out=reach)
+    active = reach > np.arange(n_edges, dtype=reach.dtype)
     amount: Any = None
     if spans.amount is not None:
-        length = until[rows] - begin[rows]
+        length = until.astype(np.int64) - begin
         within = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
-        cells = np.repeat(who * n_edges + begin[rows], length) + within
         paid = np.repeat(spans.amount[rows], length)
+        cells = np.repeat(first, length) + within
         amount = np.bincount(cells, paid, size * n_edges).reshape(size, n_edges)
     return Presence(spans.group[people[0] : people[1]], active, amount)
