@@ -220,7 +220,7 @@ def _check_column(source: Source, role: str, option: str) -> None:
     kind, series = role_kind(option), source.column(role)
     if kind == "any" or len(source.table) == 0:
         return
-    if kind in {"moment", "text"} and series.is_null().all():
+    if kind in {"moment", "text", "field"} and series.is_null().all():
         return  # what holds nothing but nulls has no type to speak of
     found = _columns.family(series)
     where = f"column {source.names[role]!r} ({option})"

@@ -43,8 +43,8 @@ ROLES = {
     "language_col": "text",
     "email_col": "text",
     "name_col": "text",
-    "phone_col": "key",
-    "postcode_col": "key",
+    "phone_col": "field",
+    "postcode_col": "field",
     "purpose_col": "key",
     "granted_col": "any",
     "treated_col": "any",
@@ -108,6 +108,7 @@ FITS = {
     "id": {"number", "text", "flag"},
     "key": {"number", "text", "flag", "date"},
     "group": {"number", "text", "flag", "date"},
+    "field": {"number", "text", "flag", "date"},  # null where it was not filled in
     "date": {"date", "aware date"},
     "moment": {"date", "aware date"},  # null where it has not come
     "number": {"number"},

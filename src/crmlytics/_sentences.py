@@ -7,6 +7,7 @@ from crmlytics import _checks
 _WANTED = {
     "id": "ids",
     "key": "keys",
+    "field": "keys",
     "date": "dates",
     "moment": "dates",
     "number": "numbers",

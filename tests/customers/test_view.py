@@ -362,3 +362,30 @@ def test_complete_journey_in_one_call():
     assert answer["campaigns_n"].sum() == 6_589
     total = journey.transactions["amount"].sum()
     assert answer["transactions_amount"].sum() == pytest.approx(total, abs=0.01 * 2_469)
+
+
+@pytest.mark.parametrize(
+    ("resolved", "sentence"),
+    [
+        (["2026-01-01", "2026-01-03"], "1 of 2 rows of tickets have 'resolved_at'"),
+        ("2026-01-03T00:00+03:30", "has a time zone and the other has none"),
+    ],
+)
+def test_tickets_that_go_back_in_time(resolved, sentence):
+    people = pd.DataFrame({"customer_id": ["a"]})
+    opened = pd.to_datetime(["2026-01-02"] * 2)
+    tickets = pd.DataFrame({"customer_id": "a", "opened_at": opened})
+    tickets["resolved_at"] = pd.to_datetime(resolved)
+    with pytest.raises(DataError, match=sentence):
+        view(people, tickets=tickets, as_of=AS_OF)
+    tickets["resolved_at"] = None  # then there is nothing to compare
+    assert view(people, tickets=tickets, as_of=AS_OF)["tickets_open"].tolist() == [2]
+
+
+def test_contacts_of_whom_it_is_not_known_whether_they_were_made():
+    people = pd.DataFrame({"customer_id": ["a"]})
+    sent = pd.DataFrame({"customer_id": "a", "date": [START] * 4, "treated": [1, 1, 0, None]})
+    got = view(people, campaigns=sent, as_of=AS_OF)
+    assert got[["campaigns_n", "campaigns_held_out"]].to_numpy().tolist() == [[2, 1]]
+    told = crm.customers.view_sources(people, campaigns=sent, as_of=AS_OF).set_index("column")
+    assert told.loc["campaigns_n", "made_of"].startswith("contacts made")

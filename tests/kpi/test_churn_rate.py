@@ -260,6 +260,30 @@ def test_blocks_of_customers_change_nothing(monkeypatch):
         pd.testing.assert_frame_equal(crm.kpi.churn_rate(table, **options), expected)
 
 
+def test_spans_that_overlap_are_not_laid_out_all_at_once(monkeypatch):
+    days = np.tile(np.arange(10), 200)
+    table = pd.DataFrame(
+        {
+            "customer_id": np.repeat(np.arange(20), 100),
+            "date": np.datetime64("2026-01-01", "us") + days.astype("m8[D]"),
+            "amount": 1.0,
+        }
+    )
+    options = {"lapse_days": 30, "period": "D", "of": "revenue", "as_of": date(2026, 3, 1)}
+    whole = crm.kpi.churn_rate(table, **options)
+    laid_out, presence = [], _spans._presence
+
+    def counted(spans, rows, people):
+        laid_out.append(int((spans.until[rows] - spans.begin[rows]).sum()))
+        return presence(spans, rows, people)
+
+    monkeypatch.setattr(_spans, "_presence", counted)
+    monkeypatch.setattr(_spans, "_BLOCK_OF_AMOUNTS", 6_000)  # all customers by days need 1,220
+    pd.testing.assert_frame_equal(crm.kpi.churn_rate(table, **options), whole)
+    assert sum(laid_out) == 60_000
+    assert max(laid_out) == 6_000
+
+
 def test_empty_table_has_the_columns():
     none = subscriptions([("a", 0, None, 1.0, "x")]).to_pandas().head(0)
     got = crm.kpi.churn_rate(none, as_of=date(2026, 1, 1))

@@ -172,6 +172,14 @@ def test_refusals(engines, options, error, sentence):
         crm.kpi.revenue_concentration(engines["polars"](table), **options)
 
 
+def test_curves_of_too_many_groups_are_refused():
+    lines = pd.DataFrame({"customer_id": range(201), "date": START, "amount": 1.0})
+    lines["shop"] = lines["customer_id"]
+    with pytest.raises(OptionError, match=r"^revenue_concentration: 100,000 points of 201 groups"):
+        crm.kpi.revenue_concentration(lines, by="shop", points=100_000)
+    assert len(crm.kpi.revenue_concentration(lines, by="shop", points=None)) == 2 * 201
+
+
 def test_tables_that_are_refused(engines):
     table = engines["polars"](columns([("a", 1, 1.0, None)]))
     with pytest.raises(DataError, match=r"^revenue_concentration: transactions is a Polars LazyF"):

@@ -486,6 +486,7 @@ def test_contacts_without_an_outcome_are_said(make_eager, plain):
         ({"steps": ["view", 3]}, OptionError, "steps must be"),
         ({"steps": [1, True]}, OptionError, "steps must be"),
         ({"steps": None}, OptionError, "steps must be"),
+        ({"steps": {"view", "cart"}}, OptionError, "steps must be a list"),
         ({"window_days": -1}, OptionError, "window_days must be a number of 0 or more; got -1"),
         ({"window_days": "30"}, OptionError, "window_days must be a number"),
         ({"strict": 1}, OptionError, "strict must be True or False"),

@@ -114,6 +114,13 @@ def test_a_group_of_one_table_is_shown(make_eager, plain):
     assert got["n_after"].tolist() == [1, 0, 1]
 
 
+def test_groups_beyond_whole_numbers_keep_their_names():
+    wave = pd.DataFrame({"score": [0, 10, 7], "group": [2.0, 1e20, np.inf]})
+    got = crm.kpi.nps_change(wave, wave, by="group")
+    assert got["group"].tolist() == [2.0, 1e20, np.inf]
+    assert got["before"].tolist() == [-100, 100, 0]
+
+
 def test_turning_the_waves_round_turns_the_sign():
     before, after = (pd.DataFrame({"score": s}) for s in ([10, 9, 3, 7], [2, 9, 10, 10, 9]))
     one, other = crm.kpi.nps_change(before, after), crm.kpi.nps_change(after, before)

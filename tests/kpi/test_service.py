@@ -508,6 +508,17 @@ def test_contact_mix_against_pandas(make_eager, plain, rows):
         assert row[["lower", "upper"]].tolist() == approx(want, abs=1e-9)
 
 
+def test_contact_mix_of_many_small_groups():
+    # as many possible pairs of group and customer as rows squared: none is laid out
+    n = 200_000
+    table = pd.DataFrame(
+        {"customer_id": range(n), "event": "view", "date": START, "order_id": range(n)}
+    )
+    got = crm.kpi.contact_mix(table, by="order_id")
+    assert len(got) == 3 * n
+    assert got["contacts"].tolist() == [1, 0, 0] * n
+
+
 def test_lists_of_events_are_the_callers(plain):
     table = contacts([("a", "view", 0, None), ("a", "odd", 0, None)]).to_pandas()
     got = plain(crm.kpi.contact_mix(table, restoration="odd", creation=[]))

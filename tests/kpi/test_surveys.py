@@ -144,6 +144,16 @@ def test_weights():
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e170, 1e280])
+def test_weights_count_up_to_a_factor(unit):
+    feedback = pd.DataFrame({"score": [5, 2, 4], "weight": [2.0, 1.0, 1.0]})
+    other = feedback.assign(weight=feedback["weight"] * unit)
+    for count in (crm.kpi.nps, crm.kpi.csat, lambda *a, **k: crm.kpi.ces(*a, method="mean", **k)):
+        pd.testing.assert_frame_equal(
+            count(other, weights_col="weight"), count(feedback, weights_col="weight"), rtol=1e-12
+        )
+
+
 @settings(max_examples=40, deadline=None)
 @given(scores=st.lists(st.integers(1, 7), min_size=1, max_size=19))
 def test_the_interval_of_a_mean_holds_it_and_stays_on_the_scale(scores):

@@ -363,3 +363,9 @@ def test_splink_links_what_is_alike():
 
     assert found("person_id") > found("person_id_keys")
     assert resolve(table.head(1), method="splink")["person_id"].tolist() == [1]
+
+
+def test_fields_of_nothing_but_nulls(make_eager, plain):
+    rows = {"customer_id": [1, 2], "email": ["a@x.org"] * 2, "name": ["q r", "s t"]}
+    table = make_eager(pa.table({**rows, "phone": pa.nulls(2), "postcode": pa.nulls(2)}))
+    assert plain(resolve(table))["person_id"].tolist() == [1, 1]

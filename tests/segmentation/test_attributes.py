@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,3 +109,27 @@ def test_refusals(options, error, words):
     people = pd.DataFrame({"age": [1.0, 2.0], "city": ["a", "b"], "endless": [1.0, np.inf]})
     with pytest.raises(error, match=f"^attribute_segments: .*{words}"):
         attributes(people, **options)
+
+
+def test_values_are_alike_whatever_their_type():
+    table = pd.DataFrame({"n": [1, 2], "x": [1.5, np.inf]})
+    names = {1.0: "one", np.float32(2): "two"}
+    assert attributes(table, bands={"n": names})["segment"].tolist() == ["one", "two"]
+    assert attributes(table, bands={"x": {1.5: "a"}})["segment"].tolist() == ["a", "others"]
+    assert attributes(table, by="x")["segment"].tolist() == ["1.5", "inf"]
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_dates_are_days_whatever_their_unit(unit):
+    moments = pd.Series(pd.to_datetime(["2026-01-02 10:00", None])).astype(f"datetime64[{unit}]")
+    days = pd.DataFrame({"joined": moments})
+    assert attributes(days, by="joined")["segment"].tolist() == ["2026-01-02", "unknown"]
+    bands = {"joined": {pd.Timestamp("2026-01-02"): "first"}}
+    assert attributes(days, bands=bands)["segment"].tolist() == ["first", "unknown"]
+
+
+def test_columns_of_nothing_but_nulls():
+    table = pa.table({"a": pa.nulls(2), "b": [1, 2]})
+    got = attributes(table, by=["a", "b"])["segment"]
+    assert got.to_pylist() == ["unknown, 1", "unknown, 2"]
+    assert attributes(table.to_pandas(), by="a")["segment"].tolist() == ["unknown"] * 2

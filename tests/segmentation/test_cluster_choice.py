@@ -1,4 +1,5 @@
 import itertools
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from sklearn import metrics
 
 import crmlytics as crm
 from crmlytics.errors import DataError, NotEnoughDataError, OptionError
-from crmlytics.segmentation import _cluster_measures, _lloyd, _valleys
+from crmlytics.segmentation import _cluster_choice, _cluster_measures, _lloyd, _valleys
 
 TRAITS = ["income", "monthly_budget", "distance_km"]
 COLUMNS = [
@@ -181,11 +182,54 @@ def test_the_silhouette_looks_at_two_thousand_customers(monkeypatch):
 def test_valleys_by_hand():
     # two heaps at 0 and 10: nobody at 5; then a heap at 5 as large as each
     heaps = np.array([[0.0], [0.1], [-0.1], [10.0], [10.1], [9.9]])
-    assert _valleys.valleys(heaps, np.array([[0.0], [10.0]])).depth == 1.0
+    numbers = np.array([True])
+    assert _valleys.valleys(heaps, np.array([[0.0], [10.0]]), numbers).depth == 1.0
     filled = np.vstack([heaps, [[4.9]] * 2, [[5.1]]])
-    apart = _valleys.valleys(filled, np.array([[0.0], [10.0]]))
+    apart = _valleys.valleys(filled, np.array([[0.0], [10.0]]), numbers)
     assert apart.depth <= 0
     assert apart.z <= 0
+
+
+def test_borders_that_categories_make_are_no_valleys():
+    # the same heaps; 0 and 10 are marks of a category now
+    heaps = np.array([[0.0], [0.0], [0.0], [10.0], [10.0], [10.0]])
+    apart = _valleys.valleys(heaps, np.array([[0.0], [10.0]]), np.array([False]))
+    assert len(apart.border) == 0
+    assert np.isnan(apart.depth)
+    # numbers 0 to 99 without a gap in each of two categories, both cut in halves: no valley there,
+    # though the clusters of the other category are nearer
+    plain = np.array([[x + 0.5, mark] for mark in (0.0, 40.0) for x in range(100)])
+    centres = np.array([[25.0, 0.0], [75.0, 0.0], [25.0, 40.0], [75.0, 40.0]])
+    apart = _valleys.valleys(plain, centres, np.array([True, False]))
+    assert len(apart.border) == 4
+    assert abs(apart.depth) < 0.1
+    assert apart.z < 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_category_beside_a_number_without_groups_makes_no_groups(seed):
+    # orders and gender of simulate_shop with separation=0 were cut in four, and called stable
+    rng = np.random.default_rng(seed)
+    customers = pd.DataFrame(
+        {"orders": rng.poisson(rng.gamma(1.0, 4.0, 400)), "gender": rng.choice(["f", "m"], 400)}
+    )
+    choice = choose(customers, features=["orders", "gender"], k_range=range(2, 8))
+    assert not choice["stable"].any()
+    apart = customers.assign(orders=customers["orders"] + 200 * (rng.random(400) < 0.5))
+    choice = choose(apart, features=["orders", "gender"], k_range=[2, 3, 4])
+    assert choice["stable"].any()
+
+
+def test_a_terminal_sees_how_far_it_is(monkeypatch):
+    told = []
+
+    def bar(*given):
+        told.append(given)
+        return nullcontext(told.append)
+
+    monkeypatch.setattr(_cluster_choice._progress, "bar", bar)
+    choose(pd.DataFrame({"a": range(20)}), features=["a"], k_range=[2, 3], n_bootstrap=1)
+    assert told == [(2, "choose_clusters", "numbers of clusters"), 1, 1]
 
 
 def _cost(numbers, texts, labels, gamma, k):

@@ -12,6 +12,7 @@ from crmlytics import _codes, _columns, _periods, _result, _transactions
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics._frame import Source
 from crmlytics.customers import _align
+from crmlytics.errors import DataError
 
 _DAY = 86_400_000_000  # microseconds
 _NEVER, _LATER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -163,16 +164,40 @@ def tickets(seen: Seen) -> dict[str, Any]:
     """Return tickets opened, those still open at the end of the day, and the days they took."""
     made: dict[str, Any] = {"n": seen.count()}
     if "resolved" in seen.source.names:
+        _one_clock(seen.source)
         end = (seen.as_of + 1) * _DAY
         opened, resolved = (
             seen.pick(_micros(seen.source, each)) for each in ("opened", "resolved")
         )
         done = resolved < end  # later answers are not known yet
+        _forward(seen.source, int((resolved < opened)[done].sum()))
         made["open"] = seen.count(~done)
         # whole microseconds, whose sum does not depend on the order of rows
         took = np.bincount(seen.who[done], (resolved - opened)[done], seen.size)
         made["resolution_days"] = _result.column(_mean(took, seen.count(done)) / _DAY)
     return {**made, **_when(seen)}
+
+
+def _one_clock(source: Source) -> None:
+    """Refuse moments of which some have a time zone and others none."""
+    series = [source.column(role) for role in ("opened", "resolved")]
+    known = [each for each in series if not _columns.null_mask(each).all()]
+    if len({_columns.family(each) for each in known}) > 1:
+        raise DataError(
+            f"{source.caller}: one of {source.names['opened']!r} (opened_col) and "
+            f"{source.names['resolved']!r} (resolved_col) of {source.argument} has a time zone and "
+            "the other has none. Give both a zone, or none."
+        )
+
+
+def _forward(source: Source, backwards: int) -> None:
+    """Refuse resolutions before the opening."""
+    if backwards:
+        raise DataError(
+            f"{source.caller}: {backwards} of {source.n_rows} rows of {source.argument} have "
+            f"{source.names['resolved']!r} (resolved_col) before {source.names['opened']!r} "
+            "(opened_col). Correct them, or drop the rows."
+        )
 
 
 def _micros(source: Source, role: str) -> Floats:
@@ -214,6 +239,7 @@ WORDS = {
     "orders": "different orders (days where orders have no id), returns apart",
     "amount": "sum of amounts, returns taken off",
     "n": "rows",
+    "campaigns_n": "contacts made: rows of customers who were not held out",
     "first_date": "first day",
     "last_date": "last day",
     "recency_days": "days from the last day to as_of",

@@ -105,8 +105,8 @@ def customer_view(
           ``interactions_top_channel`` (str; the most used, of equals the one used last);
         - ``feedback_n`` (int), ``feedback_mean_score``, ``feedback_last_score`` (float; of the last
           day, the mean of several);
-        - ``campaigns_n``, ``campaigns_held_out`` (int; rows with `treated` 0 or False, which are
-          not in ``campaigns_n``);
+        - ``campaigns_n``, ``campaigns_held_out`` (int; rows with `treated` 1 and 0, or True and
+          False; null is in neither; without such a column all rows are in the first);
         - ``tickets_n``, ``tickets_open`` (int; not resolved by the end of `as_of`),
           ``tickets_resolution_days`` (float; mean of those resolved by then);
         - ``web_n``, ``web_days`` (int; different days);
@@ -123,7 +123,8 @@ def customer_view(
         tables are of two kinds.
     DataError
         If ids or dates are null, a customer has several rows in `customers` or in a table of
-        `extra`, or a table of `extra` has an ``as_of`` or ``cutoff`` after `as_of`.
+        `extra`, a table of `extra` has an ``as_of`` or ``cutoff`` after `as_of`, or tickets are
+        resolved before they are opened, or have a time zone in one column only.
     OptionError
         If an option has a value outside what it allows.
 
@@ -312,7 +313,8 @@ def _told(made: Gathered) -> pa.Table:
     for part in [own, *made.parts]:
         days = part.days or (None, None)
         for name in part.columns:
-            word = WORDS.get(name.removeprefix(f"{part.name}_"), "") if part.dated else ""
+            short = name.removeprefix(f"{part.name}_")
+            word = WORDS.get(name, WORDS.get(short, "")) if part.dated else ""
             counts = (part.n_rows, part.n_used, part.n_after, part.n_orphans, part.n_customers)
             lines.append((name, part.name, word or "as given", *counts, *days))
     columns = dict(zip(SOURCES_SCHEMA, zip(*lines, strict=True), strict=True))

@@ -118,9 +118,11 @@ def count(answers: Answers, groups: Any, size: int, kinds: Any, n_kinds: int) ->
     n = np.bincount(cells, minlength=size * n_kinds).reshape(shape)
     if answers.weight is None:
         return Counts(n, n.astype(np.float64), n.astype(np.float64), weighted=False)
+    # weights count up to a factor, and squares of tiny or huge ones are beyond what floats hold
+    weight = answers.weight / (answers.weight.max(initial=0.0) or 1.0)
     weights, squares = (
         np.bincount(cells, each, size * n_kinds).reshape(shape).astype(np.float64)
-        for each in (answers.weight, answers.weight**2)
+        for each in (weight, weight**2)
     )
     return Counts(n, weights, squares, weighted=True)
 

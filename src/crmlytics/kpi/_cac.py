@@ -7,6 +7,7 @@ from typing import Any
 from narwhals.stable.v2.typing import IntoDataFrameT
 
 from crmlytics import _checks, _frame
+from crmlytics.errors import ColumnError
 from crmlytics.kpi import _cac_cells, _pairs
 from crmlytics.kpi._definitions import defined
 
@@ -82,7 +83,7 @@ def cac(
     Raises
     ------
     ColumnError
-        If a column is missing or of a wrong type.
+        If a column is missing or of a wrong type, or `by` names the channel beside `channel_col`.
     DataError
         If ids or dates of spend are null, customers are there twice, costs are negative or
         infinite, or the tables come from two libraries.
@@ -128,6 +129,11 @@ def cac(
     level = _checks.confidence(confidence, caller)
     if period is not None:
         _checks.period(period, caller)
+    if channel_col == "channel" and "channel" in _checks.columns(by, name="by", caller=caller):
+        raise ColumnError(
+            f"{caller}: by needs no 'channel', as the answer has a row for each, with the level "
+            "'channel'. Leave it out, or set channel_col=None."
+        )
     names = _cac_cells.schema(period=period, channels=channel_col is not None)
     roles: dict[str, Any] = {} if channel_col is None else {"channel_col": channel_col}
     paid = _frame.read(

@@ -11,6 +11,7 @@ from narwhals.stable.v2.typing import IntoDataFrameT
 from crmlytics import _checks, _codes, _frame, _groups, _result, _transactions
 from crmlytics._columns import Floats, Ints
 from crmlytics._frame import Source
+from crmlytics.errors import OptionError
 from crmlytics.kpi._definitions import defined
 
 CONCENTRATION = {
@@ -21,6 +22,7 @@ CONCENTRATION = {
     "revenue": "float",
 }
 _MOST_POINTS = 100_000
+_MOST_ROWS = 20_000_000
 
 
 @defined
@@ -75,7 +77,8 @@ def revenue_concentration(
     DataError
         If ids or dates are null, amounts infinite, or an empty table comes without `as_of`.
     OptionError
-        If an option has a value outside what it allows, or `as_of` lies before the data.
+        If an option has a value outside what it allows, `as_of` lies before the data, or points
+        and groups make more than 20 million rows.
 
     Warns
     -----
@@ -125,6 +128,11 @@ def revenue_concentration(
     )  # fmt: skip
     day = _frame.as_of(source, as_of)
     grouped, group, spent = _customers(source, day)
+    if points is not None and grouped.size * (points + 1) > _MOST_ROWS:
+        raise OptionError(
+            f"{caller}: {points:,} points of {grouped.size:,} groups make too many rows. Choose "
+            "fewer points, or fewer groups."
+        )
     spent = np.asarray(_transactions.money(spent, precision))
     curves = _curves(group, spent, grouped.size, points)
     curves["revenue"] = _transactions.money(curves["revenue"], precision)

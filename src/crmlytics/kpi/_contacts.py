@@ -193,9 +193,10 @@ def _bounds(cells: Any, group: Any, who: Any, size: int, level: float) -> tuple[
     """Return the interval of the share of each kind in each group, customers being the sample."""
     stride = int(who.max(initial=0)) + 1
     pairs = group * stride + who
-    owners = np.arange(size * stride)
-    if len(owners) > 4 * len(pairs) + 1_000_000:  # few of many: number those that are there
+    if size * stride > 4 * len(pairs) + 1_000_000:  # few of many: number those that are there
         owners, pairs = np.unique(pairs, return_inverse=True)
+    else:
+        owners = np.arange(size * stride)
     of = np.bincount(pairs, minlength=len(owners))
     there = np.flatnonzero(of)
     bottoms, owner_group = of[there].astype(np.float64), owners[there] // stride

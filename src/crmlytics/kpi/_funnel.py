@@ -1,6 +1,7 @@
 """How many customers come from step to step, and how long it takes them."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date
 from typing import Any
 
@@ -167,7 +168,8 @@ def funnel(
 
 def _listed(steps: Any, caller: str) -> list[Step]:
     """Return the steps: different words, or different whole numbers."""
-    listed = list(steps) if isinstance(steps, Iterable) and not isinstance(steps, str) else []
+    unordered = isinstance(steps, str | AbstractSet)  # whose order would be one of chance
+    listed = list(steps) if isinstance(steps, Iterable) and not unordered else []
     words = all(isinstance(step, str) for step in listed)
     whole = all(isinstance(s, (int, np.integer)) and not isinstance(s, bool) for s in listed)
     if len(listed) > 1 and (words or whole) and len(set(listed)) == len(listed):

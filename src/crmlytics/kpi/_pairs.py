@@ -13,6 +13,8 @@ from crmlytics._columns import Bools, Ints, Keys
 from crmlytics._frame import Source
 from crmlytics.errors import DataError, OptionError
 
+_WHOLE = 2.0**53  # floats below it tell whole numbers apart
+
 
 @dataclass(frozen=True)
 class Together:
@@ -160,6 +162,7 @@ def _plain(keys: Keys, family: str) -> Any:
 
 def _narrow(values: Any) -> Any:
     """Return whole numbers as such, also where a null had made floats of them."""
-    if pa.types.is_floating(values.type) and pc.all(pc.equal(values, pc.floor(values))).as_py():
-        return values.cast(pa.int64(), safe=False)
-    return values
+    if not pa.types.is_floating(values.type):
+        return values
+    whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), _WHOLE))
+    return values.cast(pa.int64(), safe=False) if pc.all(whole).as_py() else values

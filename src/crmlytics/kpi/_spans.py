@@ -157,8 +157,11 @@ def _people(source: Source, grouped: Groups, seen: Any) -> tuple[Any, Ints]:
 def presences(spans: Spans) -> Iterator[Presence]:
     """Look at the customers on each edge, so many at a time as memory holds well."""
     people = len(spans.group)
-    most = _BLOCK if spans.amount is None else _BLOCK_OF_AMOUNTS
-    blocks = -(-people * spans.n_edges // most)
+    cells, most = people * spans.n_edges, _BLOCK
+    if spans.amount is not None:  # laid out span by span, of which many may overlap
+        cells = max(cells, int((spans.until - spans.begin).sum(dtype=np.int64)))
+        most = _BLOCK_OF_AMOUNTS
+    blocks = min(-(-cells // most), people)
     if blocks == 1:
         yield _presence(spans, slice(None), (0, people))
         return

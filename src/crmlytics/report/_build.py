@@ -16,6 +16,7 @@ from crmlytics.errors import DataError
 from crmlytics.report import (
     _acquisition,
     _churn,
+    _clusters,
     _clv,
     _definitions,
     _feedback,
@@ -45,6 +46,7 @@ SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section | None], ...] = (
     _subscriptions.section,
     _acquisition.section,
     _segmentation.section,
+    _clusters.section,
     _clv.section,
     _churn.section,
     _rules.section,
@@ -96,7 +98,8 @@ def build_report(
     out_dir : path
         Folder for the three files; made if it is not there.
     customers : table, optional
-        One row a customer, also those without a purchase; joins ``customers.parquet``.
+        One row a customer, also those without a purchase; joins ``customers.parquet``. Its numbers
+        are used, with what was bought, to look for kinds of customers.
     feedback : table, optional
         What customers wrote: a column "text", and where they are there the id, the date and
         "score" (0 to 10). Adds whether they recommend (the Net Promoter Score, with "channel" and
@@ -132,7 +135,8 @@ def build_report(
         A named tuple of paths: ``report`` (``report.html``, complete in itself),
         ``customers`` (``customers.parquet``: the id, ``recency_days``, ``frequency``,
         ``monetary``, ``first_date``, ``last_date``, ``r_score``, ``f_score``, ``m_score``,
-        ``rfm_code``, ``rfm_score``, ``segment``, ``reason``; ``p_alive``, ``expected_purchases``,
+        ``rfm_code``, ``rfm_score``, ``segment``, ``reason``; ``cluster`` (from 1),
+        ``cluster_name``, where `customers` has 100 who bought and there are kinds; ``p_alive``, ``expected_purchases``,
         ``expected_spend``, ``clv``, ``clv_lower``, ``clv_upper``, ``clv_flag`` for the 365 days
         after `as_of`, where the data allow it; ``churn_probability``, ``value_at_risk``,
         ``churn_driver``; ``buy_again_1`` to ``buy_again_3``, ``offer_1`` to

@@ -141,7 +141,8 @@ def _by_group(answers: "pd.DataFrame", column: str) -> str:
     overall = compared["p_overall"].iloc[0]
     if len(apart):
         told = ", ".join(
-            f"{_isolated(row[column])} ({_points(row['value'])}, the others {_points(row['rest'])})"
+            f"{_page.isolated(row[column])} ({_points(row['value'])}, "
+            f"the others {_points(row['rest'])})"
             for _, row in apart.iterrows()
         )
         sentence = f"Different from the others by more than chance: {told}."
@@ -149,11 +150,6 @@ def _by_group(answers: "pd.DataFrame", column: str) -> str:
         sentence = f"No {column} differs from the others by more than chance."
     body += _page.paragraph(f"{sentence} All together: p = {_p_value(overall)}.")
     return body + _picture(table, [column], f"Net Promoter Score by {column}, and its parts")
-
-
-def _isolated(name: Any) -> str:
-    """Let Persian and Hebrew names run their own way inside a sentence."""
-    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
 
 
 def _p_value(p: float) -> str:

@@ -83,6 +83,11 @@ def text(value: Any) -> str:
     return f"<bdi>{escape(str(value))}</bdi>"
 
 
+def isolated(name: Any) -> str:
+    """Let Persian and Hebrew names run their own way inside a sentence."""
+    return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+
+
 def paragraph(sentence: str, *, soft: bool = False) -> str:
     """Return a paragraph of plain text."""
     style = ' class="soft"' if soft else ""

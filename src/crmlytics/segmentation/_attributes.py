@@ -1,6 +1,7 @@
 """Segments by what is known of customers: bands of age or income, places, tastes, behaviour."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from crmlytics.errors import ColumnError, DataError, OptionError
 
 UNKNOWN, OTHERS = "unknown", "others"
 _MOST_BANDS = 100
+_DAY = "%Y-%m-%d"
 
 
 def attribute_segments(
@@ -45,7 +47,7 @@ def attribute_segments(
         are "others".
     by : str or list of str, optional
         Columns whose crossings are the segments, in this order; those not in `bands` are taken as
-        they are. By default all columns of `bands`.
+        they are, dates by the day. By default all columns of `bands`.
     min_customers : int, default 1
         Segments of fewer customers are put together as "others".
 
@@ -204,7 +206,7 @@ def _written(border: float) -> str:
 def _grouped(series: nw.Series[Any], rule: dict[Any, str]) -> Any:
     """Return the group of each value; equal values are alike whatever their type is called."""
     texts = _texts(series)
-    groups = {str(value): name for value, name in rule.items()}
+    groups = {_text_of(value): name for value, name in rule.items()}
     place = pc.index_in(texts, value_set=pa.array(list(groups), pa.string()))
     named = pa.array(list(groups.values()), pa.string()).take(place)
     others = pc.fill_null(named, OTHERS)
@@ -212,25 +214,36 @@ def _grouped(series: nw.Series[Any], rule: dict[Any, str]) -> Any:
 
 
 def _texts(series: nw.Series[Any]) -> Any:
-    """Return values as text; whole numbers without a decimal point, whatever their dtype."""
+    """Return values as text, alike whatever their dtype."""
     values = _result.ids(series)
     values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if pa.types.is_boolean(values.type):
         return pc.utf8_capitalize(values.cast(pa.string()))
     if pa.types.is_floating(values.type):
-        listed = values.to_pylist()
-        texts = [None if v is None else f"{v:.0f}" if v == int(v) else f"{v:.10g}" for v in listed]
+        texts = [None if value is None else _text_of(value) for value in values.to_pylist()]
         return pa.array(texts, pa.string())
+    if pa.types.is_timestamp(values.type):  # else the unit of the column would be seen
+        return pc.strftime(values, format=_DAY)
     return values.cast(pa.string())
 
 
+def _text_of(value: Any) -> str:
+    """Write one value; whole numbers without a decimal point."""
+    if isinstance(value, float | np.floating):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.10g}"
+    return value.strftime(_DAY) if isinstance(value, date) else str(value)
+
+
 def _as_they_are(source: Source, role: str) -> Any:
-    if source.n_rows and _columns.family(source.column(role)) == "other":
+    series = source.column(role)
+    if source.n_rows and _columns.null_count(series) == source.n_rows:
+        return pa.nulls(source.n_rows, pa.string())  # has no type to speak of
+    if source.n_rows and _columns.family(series) == "other":
         raise ColumnError(
             f"{source.caller}: column {source.names[role]!r} (by) holds "
-            f"{_columns.describe(source.column(role))}, not keys. Make it text before the call."
+            f"{_columns.describe(series)}, not keys. Make it text before the call."
         )
-    return _texts(source.column(role))
+    return _texts(series)
 
 
 def _crossed(parts: list[Any], least: int) -> Any:

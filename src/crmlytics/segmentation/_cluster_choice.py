@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from narwhals.stable.v2.typing import IntoDataFrameT
 
-from crmlytics import _checks, _result
+from crmlytics import _checks, _progress, _result
 from crmlytics._columns import Floats, Ints
 from crmlytics.errors import OptionError
 from crmlytics.segmentation import _cluster_measures, _cluster_table, _lloyd, _valleys
@@ -91,7 +91,8 @@ def choose_clusters(
         ``calinski_harabasz`` (float), ``gap``, ``gap_se`` (float, log of the spread left within
         clusters, tables without groups less this one; above 0 = more than chance), ``valley``
         (float, how much fewer customers are at borders than in the middles beside them; 1 = none,
-        below 0 = more), ``stability`` (float, mean adjusted Rand index of refits),
+        below 0 = more; null where categories make all borders), ``stability`` (float, mean adjusted
+        Rand index of refits),
         ``min_jaccard`` (float, 0 to 1, of the cluster that comes back worst), ``stable`` (bool),
         ``chosen`` (bool, the stable number with the highest silhouette; none where none is
         stable). Measures are null where the table has fewer different customers than clusters.
@@ -124,7 +125,8 @@ def choose_clusters(
     taken from one cluster, so that the gap of one would be 0. Skewed or flat clouds differ from
     normal ones as well, but have no valleys: any log-concave density has one peak on the line
     between two centres (Prekopa 1973). Numbers of few different values, as counts, are spread up to
-    the middle between them before valleys are looked for.
+    the middle between them before valleys are looked for. Borders between clusters that differ more
+    by categories than by numbers are empty anyway, and are not looked at.
 
     References
     ----------
@@ -201,18 +203,19 @@ def choice(
     tables = _cluster_measures.references(points, table.design, rounds[1], fitter.seed)
     silhouette = Silhouette(points, _places(len(points), _PAIRWISE, fitter.seed))
     rows = []
-    for k in numbers:
-        found, stable = dict.fromkeys(_MEASURES, np.nan), False
-        if k <= different:
-            grouping = fitter.fit(points, k)
-            labels = grouping.labels(points)
-            found = _measured(points, labels, k, fitter=fitter, rounds=rounds[0], tables=tables)
-            found["silhouette"], found["silhouette_se"] = silhouette.of(labels)
-            means = _lloyd.centres_of(points, labels, k, ())
-            apart = _valleys.valleys(spread, means)
-            found["valley"] = apart.depth
-            stable = _is_stable(found, apart)
-        rows.append({"k": k, **found, "stable": stable, "chosen": False})
+    with _progress.bar(len(numbers), table.source.caller, "numbers of clusters") as tell:
+        for k in numbers:
+            found, stable = dict.fromkeys(_MEASURES, np.nan), False
+            if k <= different:
+                labels = fitter.fit(points, k).labels(points)
+                found = _measured(points, labels, k, fitter=fitter, rounds=rounds[0], tables=tables)
+                found["silhouette"], found["silhouette_se"] = silhouette.of(labels)
+                means = _lloyd.centres_of(points, labels, k, ())
+                apart = _valleys.valleys(spread, means, table.design.numeric)
+                found["valley"] = apart.depth
+                stable = _is_stable(found, apart)
+            rows.append({"k": k, **found, "stable": stable, "chosen": False})
+            tell(1)
     best = max(
         (row for row in rows if row["stable"]), key=lambda row: (row["silhouette"], -row["k"]),
         default=None,
@@ -227,7 +230,9 @@ def _is_stable(found: dict[str, float], apart: Valleys) -> bool:
     least = _cluster_measures.STABLE
     comes_back = found["min_jaccard"] >= least and found["stability"] >= least
     beyond = found["gap"] > _SURE * found["gap_se"]
-    return bool(comes_back and beyond and apart.z > _SURE and apart.shallowest > _FULLER)
+    borders = len(apart.border) > 0  # where there are none, categories alone make the clusters
+    lie_apart = not borders or (apart.z > _SURE and apart.shallowest > _FULLER)
+    return bool(comes_back and beyond and lie_apart)
 
 
 def _measured(

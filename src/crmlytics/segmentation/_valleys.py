@@ -1,17 +1,24 @@
-"""Whether clusters are told apart by emptier places between them, or only by a knife."""
+"""Whether clusters are told apart by emptier places between them, or only by a knife.
+
+Only borders that numbers make are looked at. Between two categories there is never anybody, so
+that a border there is empty whether or not there are groups.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from crmlytics._columns import Floats, Ints
+from crmlytics._columns import Bools, Floats, Ints
 from crmlytics.segmentation import _lloyd
 from crmlytics.segmentation._cluster_design import Design
 
 
 @dataclass(frozen=True)
 class Valleys:
-    """Customers at borders and in the middles beside them, one entry a cluster and neighbour."""
+    """Customers at borders and in the middles beside them, one entry a cluster and neighbour.
+
+    There are none where all clusters differ by categories rather than by numbers.
+    """
 
     border: Floats
     middle: Floats
@@ -25,7 +32,8 @@ class Valleys:
     @property
     def z(self) -> float:
         """The same in standard errors."""
-        return float((self.middle - self.border).sum() / np.sqrt((self.middle + self.border).sum()))
+        whole = (self.middle + self.border).sum()
+        return float((self.middle - self.border).sum() / np.sqrt(whole)) if whole else 0.0
 
     @property
     def shallowest(self) -> float:
@@ -35,23 +43,33 @@ class Valleys:
         return float(np.nan_to_num(each, nan=0.0).min())
 
 
-def valleys(points: Floats, centres: Floats) -> Valleys:
+def valleys(points: Floats, centres: Floats, numeric: Bools) -> Valleys:
     """Count customers at the border of each cluster with its neighbour, and in their middles.
 
     The rows looked at are those whose two nearest centres are the two: a convex region. On the line
     that joins the centres, what is without a valley (any log-concave density: normal, uniform,
     exponential) then has one peak (Prekopa 1973), and so at least as many rows around the border as
-    around the emptier of the two medians.
+    around the emptier of the two medians. Clusters that differ more by categories than by the
+    columns of `numeric` are no neighbours.
     """
     k, rows = len(centres), np.arange(len(points))
+    by_marks = _lloyd.squared(centres[:, ~numeric], centres[:, ~numeric])
+    strangers = by_marks > _lloyd.squared(centres[:, numeric], centres[:, numeric])
     distance = _lloyd.squared(points, centres)
     first = distance.argmin(axis=1)
     distance[rows, first] = np.inf
+    distance[strangers[first]] = np.inf
     second = distance.argmin(axis=1)
+    beside = np.isfinite(distance[rows, second])
     both = np.zeros((k, k), dtype=np.int64)
-    np.add.at(both, (first, second), 1)
-    counted = [_counted(points, centres, first, second, (each, both)) for each in range(k)]
-    border, middle = np.array(counted, dtype=np.float64).T
+    np.add.at(both, (first[beside], second[beside]), 1)
+    numbers, middles = points[:, numeric], centres[:, numeric]
+    counted = [
+        _counted(numbers, middles, first, second, (each, both))
+        for each in range(k)
+        if both[each].any()
+    ]
+    border, middle = np.array(counted, dtype=np.float64).reshape(-1, 2).T
     return Valleys(border, middle)
 
 
