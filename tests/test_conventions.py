@@ -50,10 +50,14 @@ GLOSSARY = {
     "purpose_col": {"purpose"},
     "granted_col": {"granted"},
     "expires_col": {"expires_on"},
+    "due_col": {"due_on"},
+    "paid_col": {"paid_on"},
+    "profit_col": {"profit"},
+    "disruptive_col": {"disruptive"},
     "treated_col": {"treated"},
     "segment_col": {"segment"},
     "campaign_col": {"campaign_id"},
-    "cost_col": {"cost"},
+    "cost_col": {"cost", None},
     "monetary_col": {None},
     "level_col": {None},
     "label_col": {"churned", inspect.Parameter.empty},
@@ -107,6 +111,7 @@ REQUIRED = {
     "attribute_segments": {"bands": {"recency_days": [30, 90], "monetary": 3}},
     "fit_topics": {"n_topics": 3},
     "contactable": {"purpose": "news", "channel": "email"},
+    "customer_profit": {"margin": 0.4, "service_cost": 7.5, "interest_rate": 0.1},
 }
 # Options that the contract leaves positional, beside tables.
 POSITIONAL = {
@@ -127,6 +132,7 @@ WRONG = {
     "across_scripts": "yes",
     "active_within_days": 0,
     "alpha": 0,
+    "amounts": "brutto",
     "beta": 0,
     "bins": 1,
     "calibrate": "yes",
@@ -142,9 +148,11 @@ WRONG = {
     "confidence": 95,
     "count": "order",
     "cuts": "last",
+    "deal_discount": 30,
     "discount_rate": -0.1,
     "discount_to": "not a day",
     "duplicates": "dropp",
+    "early_days": -1,
     "error_rate": 2,
     "estimator": "svm",
     "every": "month",
@@ -153,15 +161,17 @@ WRONG = {
     "first_purchase_in_monetary": "yes",
     "gamma": -1,
     "gap_days": -1,
+    "grace_days": -1,
     "group": "age",
     "half_life_days": 0,
     "held": "yes",
     "in_stock": "tea",
+    "interest_rate": -0.1,
     "k_range": [1],
     "kind": "open",
     "horizon": -1,
     "horizon_days": 0,
-    "margin": None,
+    "margin": True,
     "flavour": "vaders",
     "language": "french",
     "min_coverage": 2,
@@ -214,6 +224,7 @@ WRONG = {
     "sample": 0,
     "scheme": "hierarchical",
     "segment_map": "grid11",
+    "service_cost": -1,
     "share_of": "row",
     "task": "previous",
     "test": "chi",
@@ -302,6 +313,24 @@ CONSENTS = pd.DataFrame(
         "expires_on": np.datetime64("2025-03-01", "us") + (np.arange(90) * 11).astype("m8[D]"),
     }
 )
+TICKETS = pd.DataFrame(
+    {
+        "customer_id": np.resize(WHO[::2], 70),
+        "opened_at": np.datetime64("2024-06-01", "us") + (np.arange(70) * 5).astype("m8[D]"),
+        "disruptive": np.arange(70) % 5 == 0,
+    }
+)
+BILLS = pd.DataFrame(
+    {
+        "customer_id": np.resize(WHO, 90),
+        "amount": np.arange(90) * 10.0,
+        "due_on": np.datetime64("2024-09-01", "us") + (np.arange(90) * 3).astype("m8[D]"),
+        "paid_on": np.datetime64("2024-09-01", "us") + (np.arange(90) * 4).astype("m8[D]"),
+    }
+)
+SALES = LINES[LINES["amount"] >= 0].reset_index(drop=True).assign(discount=1.0)
+REFUNDS = SALES.iloc[::20].reset_index(drop=True)
+PROFIT = crm.kpi.clv_historic(LINES)[["customer_id"]].assign(profit=lambda t: t.index - 9.0)
 # name of an argument -> the model it takes
 MODELS = {
     "model": MODEL,
@@ -349,6 +378,7 @@ TABLES = {
     "evaluation": crm.rules.evaluate_suggestions(
         LINES, cutoff=date(2025, 3, 31), methods=["similar"]
     ),
+    "concentration": crm.customers.profit_concentration(PROFIT),
     "baskets": LINES,
     "products": PRODUCTS,
     "feedback": FEEDBACK,
@@ -366,7 +396,12 @@ TABLES = {
 
 
 # Functions whose arguments bear a name that other functions use for another table.
-OWN_TABLES = {"resolve_identity": [RECORDS]}
+OWN_TABLES = {
+    "resolve_identity": [RECORDS],
+    "customer_profit": [SALES, REFUNDS, TICKETS, BILLS],
+    "profit_concentration": [PROFIT],
+    "relationship_review": [CUSTOMERS, SALES, REFUNDS, TICKETS, BILLS, FEEDBACK, PROFIT],
+}
 
 
 # Tables handed over by keyword, by function.
@@ -374,6 +409,15 @@ BY_KEYWORD = {
     "contactable": {"consents": CONSENTS},
     "customer_view": {"transactions": LINES, "feedback": FEEDBACK},
     "view_sources": {"transactions": LINES, "feedback": FEEDBACK},
+    "customer_profit": {"returns": REFUNDS, "tickets": TICKETS, "payments": BILLS},
+    "relationship_review": {
+        "transactions": SALES,
+        "returns": REFUNDS,
+        "tickets": TICKETS,
+        "payments": BILLS,
+        "feedback": FEEDBACK,
+        "profit": PROFIT,
+    },
 }
 
 
@@ -631,6 +675,8 @@ def test_missing_column_is_one_sentence(function):
         "purchase_frequency": {"amount_col"},
         "contactable": {"expires_col"},
         **dict.fromkeys(("customer_view", "view_sources"), beside | {"treated_col"}),
+        "customer_profit": {"discount_col"},
+        "relationship_review": {"discount_col", "product_col", "disruptive_col"},
         "check_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
         "clean_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
     }.get(function.__name__, set())

@@ -128,7 +128,7 @@ def _orders(rows: Rows) -> tuple[Ints, int]:
         keys = rows.source.keys("order")
         items, width = np.asarray(_codes.pick(keys.codes, rows.rows), np.int64), max(keys.size, 1)
     else:
-        low = int(rows.days.min(initial=0))
+        low = int(rows.days.min()) if len(rows.days) else 0
         items, width = rows.days - low, int((rows.days - low).max(initial=0)) + 1
     return rows.who * width + items, width
 
@@ -156,7 +156,7 @@ def _of_transactions(
         # sums of cents differ in their last bits with the order of rows
         deal = (off > 0) & (off >= customs.deal_discount * (off + paid) - 1e-9)
         found["transactions_deals"] = _count(made[deal] // width, size)
-    if "product" in lines.source.names and len(lines.who):
+    if "product" in lines.source.names and lines.source.n_rows:
         found |= _early(lines, bought, size, customs.early_days)
     return found
 
@@ -168,7 +168,7 @@ def _early(lines: Rows, bought: Bools, size: int, early_days: int) -> dict[str, 
     known = ~_columns.null_mask(source.column("product"))
     first = np.full(max(keys.size, 1), np.iinfo(np.int64).max)
     np.minimum.at(first, keys.codes[known], everyone[known])
-    begin = int(everyone.min(initial=0))
+    begin = int(everyone.min())
     rows = bought & _codes.pick(known, lines.rows)
     product = np.asarray(_codes.pick(keys.codes, lines.rows)[rows], dtype=np.int64)
     pair = lines.who[rows] * len(first) + product
