@@ -114,14 +114,17 @@ def read(
         _align.check_kinds(each, source)
     day = _frame.as_of(source, as_of)
     seen = _codes.seen_rows(source, day)
-    ids, _ = _align.distinct(source, seen)
+    ids, codes = _align.distinct(source, seen)
     days = {name: days_of(each, _DAYS[name]) for name, each in others.items()}
     own = len(ids)
     if orphans == "add":
         for name, each in others.items():
             ids = _gather.with_orphans(ids, each, days[name] <= day)
-    ids = ids.take(pc.sort_indices(ids))
-    held = {"transactions": _rows(source, seen, ids, source.ticks("date").days())}
+    order = np.asarray(pc.sort_indices(ids), dtype=np.int64)
+    ids = ids.take(order)
+    place = np.zeros(source.keys("customer").size, dtype=np.int64)
+    place[codes] = np.argsort(order)[:own]
+    held = {"transactions": _lines(source, seen, place)}
     said: list[str] = []
     for name, each in others.items():
         held[name] = _counted(name, each, days[name], ids, day, said)
@@ -147,21 +150,24 @@ def _read_other(table: Any, name: str, terms: Terms, names: Mapping[str, str | N
     return source
 
 
-def _rows(source: Source, rows: Bools | None, ids: Any, days: Ints) -> Rows:
-    who = _codes.pick(_align.rows_of(source, ids), rows)
-    return Rows(source, rows, who, _codes.pick(days, rows))
+def _lines(source: Source, rows: Bools | None, place: Ints) -> Rows:
+    """Say whose each line is, by the place of the customer's code: no id need be looked up."""
+    who = place[_codes.pick(source.keys("customer").codes, rows)]
+    return Rows(source, rows, who, _codes.pick(source.ticks("date").days(), rows))
 
 
 def _counted(name: str, source: Source, days: Ints, ids: Any, day: int, said: list[str]) -> Rows:
     """Keep the rows of customers at hand up to the day; count those of nobody, or of no day."""
-    ours = _align.rows_of(source, ids) >= 0
+    who = _align.rows_of(source, ids)
+    ours = who >= 0
     undated, past = int(np.count_nonzero(days == _LATER)), days <= day
     orphans = int(np.count_nonzero(past & ~ours))
     if orphans:
         said.append(f"{_count(orphans)} of {name} of customers without transactions")
     if undated:
         said.append(f"{_count(undated)} of {name} without {source.names[_DAYS[name]]!r}")
-    return _rows(source, past & ours, ids, days)
+    kept = past & ours
+    return Rows(source, kept, who[kept], days[kept])
 
 
 def _count(n: int) -> str:
