@@ -70,8 +70,10 @@ GLOSSARY = {
     "resolved_col": {"resolved_at"},
     "start_col": {"start_date"},
     "end_col": {"end_date"},
-    "category_col": {"category"},
+    "category_col": {"category", None},
+    "stage_col": {"stage"},
     "price_col": {None},
+    "acquired_col": {"acquired_on"},
     "tier_col": {None},
 }
 # Options without a default: what a call in these tests hands over.
@@ -233,6 +235,14 @@ WRONG = {
     "unfinished": "maybe",
     "value": "money",
     "weights": [1, 2],
+    "advocate_score": "ten",
+    "clock": "own",
+    "lapse_days": -1,
+    "prior_gaps": -1,
+    "referral": "",
+    "shares": {"lapsed": 90},
+    "silences": "none",
+    "thresholds": {"lost": -1},
     "wide": "yes",
 }
 # Answers to an empty table that are an error by design: there is nothing to cut or to follow.
@@ -240,7 +250,7 @@ NEEDS_ROWS = {
     "rfm_cuts", "rfm_history", "check_segment_map", "clv", "evaluate_holdout",
     "holdout_predictions", "tracking_table",
     "cross_sell", "evaluate_suggestions", "population_drift", "churn_risk", "backtest_churn",
-    "evaluate_sentiment", "suggest_lexicon", "choose_clusters",
+    "evaluate_sentiment", "suggest_lexicon", "choose_clusters", "lifecycle_history", "stage_flow",
 }  # fmt: skip
 
 
@@ -371,6 +381,8 @@ TABLES = {
     "kpis": crm.kpi.kpi_table(LINES),
     "growth": crm.kpi.growth_accounting(LINES),
     "curve": crm.kpi.retention_curve(crm.kpi.cohort_table(LINES)),
+    "stages": crm.segmentation.lifecycle_stages(LINES),
+    "history": crm.segmentation.lifecycle_history(LINES, every="Q", start=date(2024, 9, 1)),
     "migration": crm.segmentation.segment_migration(HISTORY),
     "itemsets": ITEMSETS,
     "rules": crm.rules.association_rules(ITEMSETS, min_confidence=0.05),
@@ -671,6 +683,8 @@ def test_missing_column_is_one_sentence(function):
         **dict.fromkeys(("churn_labels", "inactivity_threshold"), amounts),
         **dict.fromkeys(("churn_risk", "backtest_churn"), beside),
         "churn_features": beside,
+        **dict.fromkeys(("lifecycle_stages", "lifecycle_history"), beside | {"acquired_col"}),
+        **dict.fromkeys(("lifecycle_thresholds", "purchase_kinds"), amounts),
         "population_drift": {"customer_col"},
         "purchase_frequency": {"amount_col"},
         "contactable": {"expires_col"},
