@@ -3,6 +3,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -289,10 +290,13 @@ def test_rules_may_be_changed():
     assert answer["action"].to_pylist() == ["end", "keep"]
 
 
-@pytest.mark.parametrize("how", ["list", "table", "column", "unknown"])
+@pytest.mark.parametrize("how", ["list", "array", "series", "polars", "table", "column", "unknown"])
 def test_ways_to_protect(how):
     view = pa.table({"customer_id": [1, 2], "safe": pa.array([how == "column" or None, False])})
-    ways = {"list": [1], "table": pa.table({"customer_id": [1]})}
+    ways = {
+        "list": [1], "array": np.array([1]), "series": pd.Series([1], index=[7]),
+        "polars": pl.Series([1]), "table": pa.table({"customer_id": [1]}),
+    }  # fmt: skip
     answer, _ = review(view, protected=ways.get(how, "safe"))
     assert answer["protected"].to_pylist() == [True, False]
 

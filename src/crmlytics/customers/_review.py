@@ -83,7 +83,7 @@ def relationship_review(
     rules : table, optional
         Thresholds and actions, as `review_rules` makes them.
     protected : table, list or str, optional
-        Customers whom no proposal may harm: a table or list of their ids, or a column of
+        Customers whom no proposal may harm: a table, list or Series of their ids, or a column of
         `customers` of True and False (unknown is protected).
     as_of : date, optional
         The last day seen, inclusive; later rows are not used. Must be given with any table that

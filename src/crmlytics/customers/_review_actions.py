@@ -42,8 +42,10 @@ def protected(source: Source, given: Any, customer_col: str) -> Bools:
             return np.zeros(0, dtype=bool)
         marked, unknown = _align.flags(read, "protected")
         return marked | unknown
-    if isinstance(given, (list, tuple, set, frozenset)):
-        ids = _listed(source, given)
+    # arrays and Series have one of these, tables have neither
+    listing = getattr(given, "to_list", None) or getattr(given, "tolist", None)
+    if listing or isinstance(given, (list, tuple, set, frozenset)):
+        ids = _listed(source, listing() if listing else given)
     else:
         table = _frame.read(
             given, caller=caller, argument="protected", roles={"customer_col": customer_col}
@@ -74,15 +76,10 @@ def _listed(source: Source, given: Any) -> Any:
         text = _columns.family(source.column("customer")) == "text"
         if text != (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)):
             raise OptionError(
-                f"{source.caller}: protected holds ids such as {given_one(given)!r}, and those of "
+                f"{source.caller}: protected holds ids such as {next(iter(given))!r}, and those of "
                 f"customers are {'texts' if text else 'no texts'}. Convert them first."
             )
     return ids
-
-
-def given_one(given: Any) -> Any:
-    """Return one entry of a collection, for a sentence."""
-    return next(iter(given))
 
 
 def judged(
