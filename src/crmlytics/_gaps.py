@@ -4,6 +4,7 @@ Two roads as in `_occasions`: integer codes in numpy for eager tables; lazy ones
 their engine to one row for each customer and day of purchase, which is all that is read here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
-from crmlytics import _codes, _columns, _lazy, _life_table, _result, _transactions
+from crmlytics import _codes, _columns, _lazy, _result, _transactions
 from crmlytics._columns import Bools, Floats, Ints
 from crmlytics._frame import Source
 
@@ -60,7 +61,7 @@ def _of_lines(source: Source, day: int | None) -> PurchaseDays:
     found, span, low = _codes.days_of(codes, keys.size, days)
     who = found.present // span
     when = found.present - who * span + low
-    there = np.unique(who)
+    there = who[np.append(True, who[1:] != who[:-1])[: len(who)]]
     order = keys.sort(there)
     names = _result.ids(keys.take(order)) if len(order) else _result.ids(source.column("customer"))
     place = np.zeros(max(keys.size, 1), dtype=np.int64)
@@ -122,16 +123,20 @@ def silences(customer: Ints, day: Ints, last: int) -> Silences:
     return Silences((following - day).astype(np.float64), (~ends).astype(np.int64), customer)
 
 
-def percentile(length: Floats, ended: Ints, share: float) -> float:
-    """Return the day by which that share of the silences that end has ended; NaN if none does."""
-    if not ended.any():
-        return float("nan")
-    one = np.zeros(len(length), dtype=np.int64)
-    table = _life_table.life_table(one, 1, length.astype(np.int64), ended == 1)
-    survival, _ = table.survival()
-    # some customers never come back: the curve ends above 0, and what lies below is not awaited
+def percentiles(length: Floats, ended: Ints, shares: Sequence[float]) -> list[float]:
+    """Return the day by which each share of the silences that end has ended; NaN if none does.
+
+    Kaplan and Meier's curve, in which silences that are not over yet count as such. Some customers
+    never come back: the curve ends above 0, and what lies below is not awaited.
+    """
+    whole = length.astype(np.int64)
+    over = np.bincount(whole[ended == 1])
+    if not len(over):
+        return [float("nan")] * len(shares)
+    at_risk = np.bincount(whole, minlength=len(over))[::-1].cumsum()[::-1][: len(over)]
+    survival = np.cumprod(1 - over / at_risk)
     done = (1 - survival) / (1 - survival[-1])
-    return float(table.tenure[np.flatnonzero(done >= share - 1e-12)[0]])
+    return [float(np.flatnonzero(done >= share - 1e-12)[0]) for share in shares]
 
 
 def by_error(length: Floats, ended: Ints, wrong: float) -> float:

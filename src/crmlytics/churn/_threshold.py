@@ -118,7 +118,7 @@ def inactivity_threshold(
             threshold, later, n = _personal(length, ended, silences.owner)
         else:
             threshold = (
-                _gaps.percentile(length, ended, share)
+                _gaps.percentiles(length, ended, [share])[0]
                 if method == "percentile"
                 else _gaps.by_error(length, ended, wrong)
             )

@@ -131,7 +131,7 @@ def _kinds(source: _frame.Source, bought: Bools, lapse: float | None) -> Ints:
 
 def _lapsed(silences: _gaps.Silences) -> float:
     share = _stage_rules.PERCENTILES["lapsed"]
-    days = _gaps.percentile(silences.length, silences.ended, share)
+    days = _gaps.percentiles(silences.length, silences.ended, [share])[0]
     return days if days == days else float("inf")  # no gap at all: nobody can have come back
 
 

@@ -99,14 +99,15 @@ def measured(
     gaps = silences.length[over]
     lengths = silences.length if use == "all" else gaps
     ended = silences.ended if use == "all" else np.ones(len(gaps), dtype=np.int64)
+    named = [name for name in PERCENTILES if method == "percentile" or name not in ERRORS]
+    found = _gaps.percentiles(lengths, ended, [shares[name] for name in named])
+    limits = dict(zip(named, found, strict=True))
     days, rules = [], []
     for name in PERCENTILES:
-        if method == "error_rate" and name in ERRORS:
-            days.append(_gaps.by_error(silences.length, silences.ended, shares[name]))
-            rules.append(f"error rate {shares[name]:g}")
-        else:
-            days.append(_gaps.percentile(lengths, ended, shares[name]))
-            rules.append(f"percentile {shares[name]:g}")
+        if name not in limits:
+            limits[name] = _gaps.by_error(silences.length, silences.ended, shares[name])
+        days.append(limits[name])
+        rules.append(f"{'percentile' if name in named else 'error rate'} {shares[name]:g}")
     days.append(float(gaps.mean()) if len(gaps) else np.nan)
     later = [int(np.count_nonzero(gaps > limit)) for limit in days]
     n = [int(np.count_nonzero(silences.length > limit)) for limit in days]

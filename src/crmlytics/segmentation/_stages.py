@@ -151,30 +151,33 @@ def _since(lives: _Lives, stage: Ints, clock: Clock, advocacy: Advocacy | None) 
 
 def _reasons(lives: _Lives, stage: Ints, day: int, advocacy: Advocacy | None) -> pa.Array:
     """Say in words what decided, one sentence a customer."""
-    silence = _text(day - lives.last)
-    awaited = _text(lives.limits["at_risk"])
-    sure = lives.limits["at_risk"] < NEVER
-    still = _joined("last purchase ", silence, " days ago")
-    still = pc.if_else(pa.array(sure), _joined(still, ", awaited within ", awaited), still)
-    age = _joined("first purchase ", _text(day - lives.first), " days ago")
-    reasons = {
-        "new": _joined(age, ", no other since"),
-        "onboarding": _joined(age, ", bought on ", _text(lives.purchases), " days"),
-        "won_back": _joined(
-            "came back ", _text(day - lives.back), " days ago after ", _text(lives.away), " days"
-        ),
-        "active": still,
-        **{
-            name: _joined("last purchase ", silence, " days ago, more than ", _text(limit))
-            for name, limit in lives.limits.items()
-        },
-    }
-    if advocacy is not None:
-        reasons["advocate"] = _joined(still, "; ", advocacy.proof)
-    written = pa.nulls(len(stage), pa.string())
-    for name, texts in reasons.items():
-        written = pc.if_else(pa.array(stage == _CODES[name]), texts, written)
-    return written
+    parts, places = [pa.array([], pa.string())], [np.zeros(0, dtype=np.int64)]
+    for name in STAGES:
+        rows = np.flatnonzero(stage == _CODES[name])
+        if len(rows):
+            parts.append(_reason(name, lives, rows, day, advocacy))
+            places.append(rows)
+    return pa.concat_arrays(parts).take(pa.array(np.argsort(np.concatenate(places))))
+
+
+def _reason(name: str, lives: _Lives, rows: Ints, day: int, advocacy: Advocacy | None) -> pa.Array:
+    if name in {"new", "onboarding"}:
+        age = _joined("first purchase ", _text(day - lives.first[rows]), " days ago")
+        if name == "new":
+            return _joined(age, ", no other since")
+        return _joined(age, ", bought on ", _text(lives.purchases[rows]), " days")
+    if name == "won_back":
+        since, away = _text(day - lives.back[rows]), _text(lives.away[rows])
+        return _joined("came back ", since, " days ago after ", away, " days")
+    still = _joined("last purchase ", _text(day - lives.last[rows]), " days ago")
+    if name in _SILENT:
+        return _joined(still, ", more than ", _text(lives.limits[name][rows]))
+    limit = lives.limits["at_risk"][rows]
+    awaited = _joined(still, ", awaited within ", _text(limit))
+    still = pc.if_else(pa.array(limit < NEVER), awaited, still)
+    if name == "advocate" and advocacy is not None:
+        return _joined(still, "; ", advocacy.proof.take(pa.array(rows)))
+    return still
 
 
 def _text(numbers: Ints) -> Any:
