@@ -30,6 +30,7 @@ BENCHES = {
     "bench_kpi_events": "KPI: funnels and service",
     "bench_kpi_customers": "KPI: surveys and subscriptions",
     "bench_btyd": "Value",
+    "bench_customers": "Customers",
     "bench_churn": "Churn",
     "bench_rules": "Rules",
     "bench_sentiment": "Sentiment",

@@ -51,14 +51,18 @@ GLOSSARY = {
     "purpose_col": {"purpose"},
     "granted_col": {"granted"},
     "expires_col": {"expires_on"},
+    "due_col": {"due_on"},
+    "paid_col": {"paid_on"},
+    "profit_col": {"profit"},
+    "disruptive_col": {"disruptive"},
     "treated_col": {"treated"},
     "segment_col": {"segment"},
     "campaign_col": {"campaign_id"},
-    "cost_col": {"cost"},
     "revenue_col": {"revenue"},
     "acquired_col": {"acquired_on"},
     "referrer_col": {"referrer_id"},
     "referred_col": {"referred_id"},
+    "cost_col": {"cost", None},
     "monetary_col": {None},
     "level_col": {None},
     "label_col": {"churned", inspect.Parameter.empty},
@@ -71,7 +75,8 @@ GLOSSARY = {
     "resolved_col": {"resolved_at"},
     "start_col": {"start_date"},
     "end_col": {"end_date"},
-    "category_col": {"category"},
+    "category_col": {"category", None},
+    "stage_col": {"stage"},
     "price_col": {None},
     "tier_col": {None},
     "weights_col": {None},
@@ -117,6 +122,7 @@ REQUIRED = {
     "attribute_segments": {"bands": {"recency_days": [30, 90], "monetary": 3}},
     "fit_topics": {"n_topics": 3},
     "contactable": {"purpose": "news", "channel": "email"},
+    "customer_profit": {"margin": 0.4, "service_cost": 7.5, "interest_rate": 0.1},
 }
 # Options that the contract leaves positional, beside tables.
 POSITIONAL = {
@@ -142,6 +148,7 @@ WRONG = {
     "across_scripts": "yes",
     "active_within_days": 0,
     "alpha": 0,
+    "amounts": "brutto",
     "beta": 0,
     "bins": 1,
     "calibrate": "yes",
@@ -157,9 +164,11 @@ WRONG = {
     "confidence": 95,
     "count": "order",
     "cuts": "last",
+    "deal_discount": 30,
     "discount_rate": -0.1,
     "discount_to": "not a day",
     "duplicates": "dropp",
+    "early_days": -1,
     "error_rate": 2,
     "estimator": "svm",
     "every": "month",
@@ -168,10 +177,12 @@ WRONG = {
     "first_purchase_in_monetary": "yes",
     "gamma": -1,
     "gap_days": -1,
+    "grace_days": -1,
     "group": "age",
     "half_life_days": 0,
     "held": "yes",
     "in_stock": "tea",
+    "interest_rate": -0.1,
     "k_range": [1],
     "kind": "open",
     "horizon": -1,
@@ -237,6 +248,7 @@ WRONG = {
     "sample": 0,
     "scheme": "hierarchical",
     "segment_map": "grid11",
+    "service_cost": -1,
     "share_of": "row",
     "task": "previous",
     "test": "chi",
@@ -245,6 +257,13 @@ WRONG = {
     "unfinished": "maybe",
     "value": "money",
     "weights": [1, 2],
+    "advocate_score": "ten",
+    "clock": "own",
+    "prior_gaps": -1,
+    "referral": "",
+    "shares": {"lapsed": 90},
+    "silences": "none",
+    "thresholds": {"lost": -1},
     "wide": "yes",
     "censored": "yes",
     "first_only": "yes",
@@ -266,7 +285,7 @@ NEEDS_ROWS = {
     "rfm_cuts", "rfm_history", "check_segment_map", "clv", "evaluate_holdout",
     "holdout_predictions", "tracking_table",
     "cross_sell", "evaluate_suggestions", "population_drift", "churn_risk", "backtest_churn",
-    "evaluate_sentiment", "suggest_lexicon", "choose_clusters",
+    "evaluate_sentiment", "suggest_lexicon", "choose_clusters", "lifecycle_history", "stage_flow",
 }  # fmt: skip
 
 
@@ -365,6 +384,24 @@ CONSENTS = pd.DataFrame(
         "expires_on": np.datetime64("2025-03-01", "us") + (np.arange(90) * 11).astype("m8[D]"),
     }
 )
+TICKETS = pd.DataFrame(
+    {
+        "customer_id": np.resize(WHO[::2], 70),
+        "opened_at": np.datetime64("2024-06-01", "us") + (np.arange(70) * 5).astype("m8[D]"),
+        "disruptive": np.arange(70) % 5 == 0,
+    }
+)
+BILLS = pd.DataFrame(
+    {
+        "customer_id": np.resize(WHO, 90),
+        "amount": np.arange(90) * 10.0,
+        "due_on": np.datetime64("2024-09-01", "us") + (np.arange(90) * 3).astype("m8[D]"),
+        "paid_on": np.datetime64("2024-09-01", "us") + (np.arange(90) * 4).astype("m8[D]"),
+    }
+)
+SALES = LINES[LINES["amount"] >= 0].reset_index(drop=True).assign(discount=1.0)
+REFUNDS = SALES.iloc[::20].reset_index(drop=True)
+PROFIT = crm.kpi.clv_historic(LINES)[["customer_id"]].assign(profit=lambda t: t.index - 9.0)
 # name of an argument -> the model it takes
 MODELS = {
     "model": MODEL,
@@ -436,6 +473,8 @@ TABLES = {
     "curve": crm.kpi.retention_curve(crm.kpi.cohort_table(LINES)),
     "funnel": crm.kpi.funnel(EVENTS, steps=["view", "cart", "purchase"]),
     "concentration": crm.kpi.revenue_concentration(LINES, points=20),
+    "stages": crm.segmentation.lifecycle_stages(LINES),
+    "history": crm.segmentation.lifecycle_history(LINES, every="Q", start=date(2024, 9, 1)),
     "migration": crm.segmentation.segment_migration(HISTORY),
     "itemsets": ITEMSETS,
     "rules": crm.rules.association_rules(ITEMSETS, min_confidence=0.05),
@@ -479,6 +518,10 @@ OWN_TABLES = {
     "csat": [FEEDBACK.assign(score=FEEDBACK["score"].clip(1, 5))],
     "ces": [FEEDBACK.assign(score=FEEDBACK["score"].clip(1, 7))],
     "resolve_identity": [RECORDS],
+    "customer_profit": [SALES, REFUNDS, TICKETS, BILLS],
+    "profit_concentration": [PROFIT],
+    "plot_profit_concentration": [crm.customers.profit_concentration(PROFIT)],
+    "relationship_review": [CUSTOMERS, SALES, REFUNDS, TICKETS, BILLS, FEEDBACK, PROFIT],
 }
 
 
@@ -487,6 +530,15 @@ BY_KEYWORD = {
     "contactable": {"consents": CONSENTS},
     "customer_view": {"transactions": LINES, "feedback": FEEDBACK},
     "view_sources": {"transactions": LINES, "feedback": FEEDBACK},
+    "customer_profit": {"returns": REFUNDS, "tickets": TICKETS, "payments": BILLS},
+    "relationship_review": {
+        "transactions": SALES,
+        "returns": REFUNDS,
+        "tickets": TICKETS,
+        "payments": BILLS,
+        "feedback": FEEDBACK,
+        "profit": PROFIT,
+    },
 }
 
 
@@ -749,12 +801,16 @@ def test_missing_column_is_one_sentence(function):
         **dict.fromkeys(("churn_labels", "inactivity_threshold"), amounts),
         **dict.fromkeys(("churn_risk", "backtest_churn"), beside),
         "churn_features": beside,
+        **dict.fromkeys(("lifecycle_stages", "lifecycle_history"), beside | {"acquired_col"}),
+        **dict.fromkeys(("lifecycle_thresholds", "purchase_kinds"), amounts),
         "population_drift": {"customer_col"},
         "purchase_frequency": {"amount_col"},
         **dict.fromkeys(("nps", "csat", "ces"), repeats),
         "nps_change": {"customer_col"},
         "contactable": {"expires_col"},
         **dict.fromkeys(("customer_view", "view_sources"), beside | {"treated_col"}),
+        "customer_profit": {"discount_col"},
+        "relationship_review": {"discount_col", "product_col", "disruptive_col"},
         "check_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
         "clean_transactions": {"order_col", "amount_col", "quantity_col", "product_col"},
     }.get(function.__name__, set())

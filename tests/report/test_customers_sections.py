@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 import crmlytics as crm
-from crmlytics.report import _clusters, _inputs, _page
+from crmlytics.errors import CrmlyticsWarning
+from crmlytics.report import _clusters, _inputs, _lifecycle, _page, _relationships
 
 SHOP = crm.datasets.simulate_shop(n_customers=300, days=500, random_state=0)
 COLUMNS = _inputs.Columns("customer_id", "order_id", "date", "amount")
+LAST = SHOP.transactions["date"].max()
 TRAITS = ["income", "monthly_budget", "distance_km"]
 
 
@@ -137,3 +139,137 @@ def test_kinds_join_the_customer_table(found, tmp_path):
     want = found.customers.set_index("customer_id")
     assert table.loc[want.index, "cluster_name"].tolist() == want["cluster_name"].tolist()
     assert table.loc[want.index, "cluster"].tolist() == want["cluster"].tolist()
+
+
+def test_stages_are_those_of_lifecycle_stages():
+    made = _lifecycle.section(gathered(customers=SHOP.customers, feedback=SHOP.feedback))
+    want = crm.segmentation.lifecycle_stages(
+        SHOP.transactions, customers=SHOP.customers, feedback=SHOP.feedback, as_of=LAST
+    )
+    assert list(made.customers.columns) == ["customer_id", "stage", "days_in_stage"]
+    assert made.customers["stage"].tolist() == want["stage"].tolist()
+    assert made.customers["days_in_stage"].tolist() == want["days_in_stage"].tolist()
+    counts = want["stage"].value_counts()
+    figures = made.body.split("The stages in figures")[1].split("What is usually done")[0]
+    for stage, count in counts.items():
+        row = figures.split(f"<bdi>{stage}</bdi>")[1].split("</tr>")[0]
+        assert f">{count:,}<" in row
+    assert made.headlines[0].startswith(f"{counts['at_risk']} customers are silent")
+    limits = crm.segmentation.lifecycle_thresholds(SHOP.transactions).set_index("threshold")
+    row = made.body.split("<bdi>lost</bdi>")[1].split("</tr>")[0]
+    assert f">{_page.number(limits.loc['lost', 'days'])}<" in row
+    assert "Advocates are active customers" in made.body
+    assert "referral programme" in made.body
+
+
+def test_stages_without_other_tables_that_can_be_used():
+    plain = _lifecycle.section(gathered())
+    twice = pd.concat([SHOP.customers, SHOP.customers])
+    made = _lifecycle.section(gathered(customers=twice, feedback=pd.DataFrame({"text": ["a"]})))
+    assert "Prospects and advocates are not told from the others" in made.body
+    pd.testing.assert_frame_equal(made.customers, plain.customers)
+    assert "Advocates" not in plain.body
+
+
+def test_prospects_have_a_stage():
+    more = SHOP.customers.assign(customer_id=SHOP.customers["customer_id"] + 10_000)
+    made = _lifecycle.section(gathered(customers=pd.concat([SHOP.customers, more])))
+    stages = made.customers.set_index("customer_id")["stage"]
+    assert set(stages.loc[more["customer_id"]]) == {"prospect"}
+    assert "Prospects stand in the customers table" in made.body
+
+
+def test_stages_of_one_purchase():
+    one = pd.DataFrame(
+        {"customer_id": ["a"], "order_id": [1], "date": pd.to_datetime(["2026-01-02"])}
+    )
+    made = _lifecycle.section(gathered(one.assign(amount=9.5)))
+    assert made.customers["stage"].tolist() == ["new"]
+    assert made.headlines == ()
+
+
+def shop_with_losses():
+    """Ten who return nearly all and cost more than they pay, twenty who only cost more."""
+    days = pd.date_range("2026-01-01", periods=10)
+    lines = pd.DataFrame(
+        {
+            "customer_id": np.repeat(np.arange(100), 10), "order_id": np.arange(1000),
+            "date": np.tile(days, 100), "amount": 100.0, "product_id": 1,
+        }
+    )  # fmt: skip
+    lines["cost"] = np.where(lines["customer_id"] < 30, 130.0, 60.0)
+    back = lines[(lines["customer_id"] < 10) & (lines["date"] < days[9])]
+    back = back.assign(amount=-100.0, cost=-60.0, order_id=back["order_id"] + 5000)
+    tickets = back.assign(opened_at=back["date"], event="complaint", channel="phone")
+    return pd.concat([lines, back]), tickets[["customer_id", "date", "opened_at", "event"]]
+
+
+def test_profit_and_proposals():
+    lines, tickets = shop_with_losses()
+    made = _relationships.section(gathered(lines, interactions=tickets))
+    # 70 customers bring 400 each, 20 lose 300, 10 lose 300 and 9 * 40 on what came back
+    assert made.headlines == (
+        "All customers together bring a profit of 15,400; 30 of 100 (30.0\N{NO-BREAK SPACE}%) lose "
+        "money, 12,600 together.",
+    )
+    table = made.customers.set_index("customer_id")
+    assert list(table.columns) == ["profit", "relationship_action", "relationship_reason"]
+    assert table["profit"].tolist() == [-660.0] * 10 + [-300.0] * 20 + [400.0] * 70
+    assert set(table["relationship_action"].iloc[:10]) == {"end"}
+    assert set(table["relationship_action"].iloc[10:30]) == {"reprice"}
+    assert set(table["relationship_action"].iloc[30:]) == {"keep"}
+    assert "serial complainer, heavy returner, loses money (10)" in made.body
+    assert "Not known, and not taken off: what service costs" in made.body
+
+
+def test_the_best_fifth():
+    made = _relationships.section(gathered(interactions=SHOP.interactions, feedback=SHOP.feedback))
+    with pytest.warns(CrmlyticsWarning, match="before service_cost"):
+        profit = crm.customers.customer_profit(SHOP.transactions, cost_col="cost", as_of=LAST)
+    best = profit["profit"].sort_values(ascending=False)
+    fifth = best.head(len(best) // 5)
+    share, part = len(fifth) / len(best), fifth.sum() / best.sum()
+    assert made.headlines[0].startswith(
+        f"The best {_page.percent(share, 0)} of customers bring {_page.percent(part, 0)} of the "
+        f"profit of {_page.money(best.sum())}; "
+    )
+    table = made.customers.set_index("customer_id")
+    assert table["profit"].to_dict() == profit.set_index("customer_id")["profit"].to_dict()
+    assert "satisfied" in made.body
+
+
+def test_tickets_alone_allow_a_review_and_no_profit():
+    lines, tickets = shop_with_losses()
+    made = _relationships.section(gathered(lines.drop(columns="cost"), interactions=tickets))
+    assert list(made.customers.columns)[1:] == ["relationship_action", "relationship_reason"]
+    assert made.headlines == ()
+    assert "end" not in set(made.customers["relationship_action"])
+
+
+@pytest.mark.parametrize(
+    "interactions",
+    [None, SHOP.interactions.drop(columns="opened_at"), SHOP.interactions.assign(opened_at=pd.NaT)],
+)
+def test_without_costs_and_tickets_there_is_no_section(interactions):
+    lines = SHOP.transactions.drop(columns="cost")
+    assert _relationships.section(gathered(lines, interactions=interactions)) is None
+
+
+def test_costs_or_tickets_that_cannot_be_read_are_a_sentence():
+    lines, tickets = shop_with_losses()
+    odd = tickets.assign(opened_at="soon")
+    made = _relationships.section(gathered(lines.assign(cost="much"), interactions=odd))
+    assert "The costs give no profit: column &#x27;cost&#x27;" in made.body
+    assert "The tables allow no review of relationships: column &#x27;opened_at&#x27;" in made.body
+    assert made.customers is None
+
+
+def test_stages_and_profit_join_the_customer_table(tmp_path):
+    lines, tickets = shop_with_losses()
+    made = crm.report.build_report(transactions=lines, interactions=tickets, out_dir=tmp_path)
+    text = made.report.read_text(encoding="utf-8")
+    assert text.index('id="segments"') < text.index('id="lifecycle"') < text.index('id="value"')
+    assert text.index('id="service"') < text.index('id="relationships"')
+    table = pd.read_parquet(made.customers)
+    for column in ("stage", "days_in_stage", "profit", "relationship_action"):
+        assert table[column].notna().all()

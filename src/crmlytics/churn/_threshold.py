@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from crmlytics import _checks, _frame, _intervals, _life_table, _result
+from crmlytics import _checks, _frame, _gaps, _intervals, _result
 from crmlytics._columns import Floats, Ints
-from crmlytics.churn import _labels, _panel
+from crmlytics.churn import _labels
 
 if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
@@ -109,16 +109,18 @@ def inactivity_threshold(
         amount_col=amount_col,
     )  # fmt: skip
     last = _frame.as_of(source, as_of)
-    length, ended, owner = _silences(_panel.purchase_days(source), last)
+    found = _gaps.purchase_days(source, last)
+    silences = _gaps.silences(found.customer, found.day, last)
+    length, ended = silences.length, silences.ended
     rows: list[dict[str, Any]] = []
     for method in listed:
         if method == "personal":
-            threshold, later, n = _personal(length, ended, owner)
+            threshold, later, n = _personal(length, ended, silences.owner)
         else:
             threshold = (
-                _percentile(length, ended, share)
+                _gaps.percentiles(length, ended, [share])[0]
                 if method == "percentile"
-                else _by_error(length, ended, wrong)
+                else _gaps.by_error(length, ended, wrong)
             )
             over = length > threshold
             later, n = int(ended[over].sum()), int(np.count_nonzero(over))
@@ -138,40 +140,6 @@ def inactivity_threshold(
     }
     answer: IntoDataFrameT = _result.native(source, pa.table(columns), SCHEMA)
     return answer
-
-
-def _silences(found: _panel.Days, last: int) -> tuple[Floats, Ints, Ints]:
-    """Return the length of each silence, whether a purchase ended it, and whose it was."""
-    kept = found.day <= last
-    customer, day = found.customer[kept], found.day[kept]
-    if not len(day):
-        return np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    ends = np.append(customer[1:] != customer[:-1], True)
-    following = np.where(ends, last, np.append(day[1:], last))
-    return (following - day).astype(np.float64), (~ends).astype(np.int64), customer
-
-
-def _percentile(length: Floats, ended: Ints, share: float) -> float:
-    """Return the day by which that share of the silences that end has ended; NaN if none does."""
-    if not ended.any():
-        return float("nan")
-    one = np.zeros(len(length), dtype=np.int64)
-    table = _life_table.life_table(one, 1, length.astype(np.int64), ended == 1)
-    survival, _ = table.survival()
-    # some customers never come back: the curve ends above 0, and what lies below is not awaited
-    done = (1 - survival) / (1 - survival[-1])
-    return float(table.tenure[np.flatnonzero(done >= share - 1e-12)[0]])
-
-
-def _by_error(length: Floats, ended: Ints, wrong: float) -> float:
-    """Return the shortest threshold at which few enough of those called lost came back."""
-    days = np.unique(length)
-    order = np.argsort(length, kind="stable")
-    longer = len(length) - np.searchsorted(length[order], days, side="right")
-    back = np.append(np.cumsum(ended[order][::-1])[::-1], 0)
-    returned = back[np.searchsorted(length[order], days, side="right")]
-    fits = np.flatnonzero((longer > 0) & (returned <= wrong * longer + 1e-12))
-    return float(days[fits[0]]) if len(fits) else float("nan")
 
 
 def _personal(length: Floats, ended: Ints, owner: Ints) -> tuple[float, int, int]:

@@ -65,6 +65,13 @@ def places(values: Any, among: Any) -> Ints:
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
+def named(values: Any, source: Source, *, added: bool) -> Any:
+    """Return ids as the caller's column has them; categories may lack those of other tables."""
+    series = source.column("customer")
+    as_text = added and str(series.dtype).startswith(("Categorical", "Enum"))
+    return values.cast(pa.string()) if as_text else _result.restore(values, series)
+
+
 def rows_of(source: Source, among: Any) -> Ints:
     """Return the place in an array of ids of each row's customer; -1 for those not there."""
     found, codes = distinct(source)

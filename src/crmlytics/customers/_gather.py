@@ -74,7 +74,7 @@ def gathered(
     days = {name: days_of(each, KINDS[name].date) for name, each in events.items()}
     if orphans == "add":
         for name, each in events.items():
-            ids = _with_orphans(ids, each, days[name] <= day)
+            ids = with_orphans(ids, each, days[name] <= day)
     order = np.asarray(pc.sort_indices(ids), dtype=np.int64)
     row = np.where(order < source.n_rows, order, -1)
     made = Gathered(source, ids.take(pa.array(order)), row)
@@ -137,7 +137,7 @@ def _refuse_later(source: Source, column: str, day: int) -> None:
         )
 
 
-def _with_orphans(ids: Any, source: Source, seen: Any) -> Any:
+def with_orphans(ids: Any, source: Source, seen: Any) -> Any:
     """Add the customers who have a row up to the day and are not there yet."""
     found, _ = _align.distinct(source, seen)
     new = found.filter(pa.array(_align.places(found, ids) < 0))

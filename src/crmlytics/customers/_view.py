@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from narwhals.stable.v2.typing import IntoDataFrameT
 
 from crmlytics import _periods, _result
-from crmlytics.customers import _gather
+from crmlytics.customers import _align, _gather
 from crmlytics.customers._gather import Gathered
 from crmlytics.customers._sources import WORDS
 from crmlytics.errors import ColumnError
@@ -282,11 +282,8 @@ def view_sources(
 def _columns_of(made: Gathered, caller: str) -> dict[str, Any]:
     """Return the columns of the view; no two may have one name."""
     source = made.source
-    series = source.column("customer")
     complete = bool((made.row >= 0).all())
-    # categories of the caller may lack those who were added
-    named = not complete and str(series.dtype).startswith(("Categorical", "Enum"))
-    ids = made.ids.cast(pa.string()) if named else _result.restore(made.ids, series)
+    ids = _align.named(made.ids, source, added=not complete)
     columns: dict[str, Any] = {source.names["customer"]: ids}
     places = pa.array(made.row, mask=made.row < 0)
     for name in source.table.columns:

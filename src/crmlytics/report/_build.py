@@ -23,9 +23,11 @@ from crmlytics.report import (
     _funnel,
     _inputs,
     _kpi,
+    _lifecycle,
     _loyalty,
     _page,
     _quality,
+    _relationships,
     _rules,
     _segmentation,
     _service,
@@ -47,12 +49,14 @@ SECTIONS: tuple[Callable[[_inputs.Inputs], _page.Section | None], ...] = (
     _acquisition.section,
     _segmentation.section,
     _clusters.section,
+    _lifecycle.section,
     _clv.section,
     _churn.section,
     _rules.section,
     _loyalty.section,
     _feedback.section,
     _service.section,
+    _relationships.section,
     _definitions.section,
 )
 
@@ -94,7 +98,8 @@ def build_report(
     Parameters
     ----------
     transactions : table
-        One row per order line.
+        One row per order line. With a column "cost" (what the goods of the line cost, in money) the
+        profit of each customer is added.
     out_dir : path
         Folder for the three files; made if it is not there.
     customers : table, optional
@@ -107,7 +112,8 @@ def build_report(
     interactions : table, optional
         Visits, contacts and tickets. With "event" (view, cart, checkout, purchase) and dates it
         adds how far customers come on the way to a purchase; with "opened_at",
-        "first_response_at" and "resolved_at" how fast and how fully customers are served.
+        "first_response_at" and "resolved_at" how fast and how fully customers are served, and which
+        relationships want attention.
     subscriptions : table, optional
         One row a subscription: the id, "start_date", "end_date" and "amount" (a month). Adds
         recurring revenue and its movements.
@@ -136,13 +142,15 @@ def build_report(
         ``customers`` (``customers.parquet``: the id, ``recency_days``, ``frequency``,
         ``monetary``, ``first_date``, ``last_date``, ``r_score``, ``f_score``, ``m_score``,
         ``rfm_code``, ``rfm_score``, ``segment``, ``reason``; ``cluster`` (from 1),
-        ``cluster_name``, where `customers` has 100 who bought and there are kinds; ``p_alive``, ``expected_purchases``,
+        ``cluster_name``, where `customers` has 100 who bought and there are kinds; ``stage``,
+        ``days_in_stage``; ``p_alive``, ``expected_purchases``,
         ``expected_spend``, ``clv``, ``clv_lower``, ``clv_upper``, ``clv_flag`` for the 365 days
         after `as_of`, where the data allow it; ``churn_probability``, ``value_at_risk``,
         ``churn_driver``; ``buy_again_1`` to ``buy_again_3``, ``offer_1`` to
         ``offer_3``, ``offer_because``, where products are known; ``sentiment``,
         ``sentiment_last``, ``texts``, ``share_negative``, ``last_complaint``, where `feedback` has
-        customers and dates; then columns of `customers`),
+        customers and dates; ``profit``, where costs are known, and ``relationship_action``,
+        ``relationship_reason``, where costs or tickets are; then columns of `customers`),
         ``actions`` (``actions.csv``: the id, ``action``, ``segment``, ``monetary``, ``reason``;
         at most 100 good customers gone quiet, by money).
 
@@ -161,6 +169,8 @@ def build_report(
     --------
     crmlytics.quality.check_transactions : the checks.
     crmlytics.segmentation.rfm : the segments.
+    crmlytics.segmentation.lifecycle_stages : the stages.
+    crmlytics.customers.relationship_review : what is proposed for relationships.
     crmlytics.kpi.clv : the value of customers.
     crmlytics.rules.fit_suggestions : what is offered.
 

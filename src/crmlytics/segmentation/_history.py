@@ -131,7 +131,7 @@ def rfm_history(
         kept = _cuts.parse(cuts, caller)
     else:
         _checks.choice(cuts, ("first", "each"), name="cuts", caller=caller)
-    days = _last_days(source, every, start, as_of)
+    days = last_days(source, every, start, as_of)
     parts = []
     for day in days:
         reduced = _transactions.per_customer(
@@ -158,7 +158,7 @@ def rfm_history(
     return answer
 
 
-def _last_days(source: _frame.Source, every: str, start: Any, as_of: Any) -> list[int]:
+def last_days(source: _frame.Source, every: str, start: Any, as_of: Any) -> list[int]:
     caller = source.caller
     last = _frame.as_of(source, as_of)
     if source.n_rows == 0:
@@ -281,14 +281,14 @@ def segment_migration(
             before, caller=caller, argument="before", roles=roles | {"as_of": "as_of"},
             maker="rfm_history, or hand over after= as well",
         )  # fmt: skip
-        steps = _history_steps(source)
+        steps = history_steps(source)
     else:
         source = _frame.read(before, caller=caller, argument="before", roles=roles)
         later = _frame.read(after, caller=caller, argument="after", roles=roles)
         _frame.same_library(source, later)
         _same_kind_of_ids(source, later)
         steps = [_Step(_only_day(before), _only_day(after), _members(source), _members(later))]
-    parts = [_moves(step, share_of=share_of) for step in steps]
+    parts = [moves(step, share_of=share_of) for step in steps]
     answer: IntoDataFrameT = _result.native(source, pa.concat_tables(parts), _FLOW)
     return answer
 
@@ -314,15 +314,15 @@ def _only_day(table: Any) -> int | None:
     return int(days[0]) if len(days) == 1 else None
 
 
-def _members(source: _frame.Source, rows: Any = None) -> dict[Any, str]:
+def _members(source: _frame.Source, rows: Any = None, role: str = "segment") -> dict[Any, str]:
     who = _result.ids(source.column("customer")).to_pylist()
-    segments = _result.ids(source.column("segment")).to_pylist()
+    segments = _result.ids(source.column(role)).to_pylist()
     places = range(len(who)) if rows is None else rows.tolist()
     members = {who[i]: "unknown" if segments[i] is None else str(segments[i]) for i in places}
     reserved = sorted({NOT_YET, GONE} & set(members.values()))
     if reserved:
         raise DataError(
-            f"{source.caller}: {source.argument} has segments called {reserved}, which stand for "
+            f"{source.caller}: {source.argument} has {role}s called {reserved}, which stand for "
             "customers who are in one table only. Rename them."
         )
     if len(members) < len(places):
@@ -342,47 +342,50 @@ class _Step(NamedTuple):
     after: dict[Any, str]
 
 
-def _history_steps(source: _frame.Source) -> list[_Step]:
+def history_steps(source: _frame.Source, role: str = "segment") -> list[_Step]:
+    """Return each two neighbouring days of a history."""
     days = source.ticks("as_of").days()
     asked = np.unique(days)
     _checks.at_least(
         2, len(asked), "days (as_of) in a history", source.caller,
         "Hand over two tables, or a longer history.",
     )  # fmt: skip
-    members = [_members(source, np.flatnonzero(days == day)) for day in asked]
+    members = [_members(source, np.flatnonzero(days == day), role) for day in asked]
     return [
         _Step(int(asked[i]), int(asked[i + 1]), members[i], members[i + 1])
         for i in range(len(asked) - 1)
     ]
 
 
-def _moves(step: _Step, *, share_of: str) -> pa.Table:
+def moves(step: _Step, *, share_of: str) -> pa.Table:
+    """Count the moves of one step, with what their share is a share of."""
     from_day, to_day, before, after = step
     pairs: dict[tuple[str, str], int] = {}
     for who in before.keys() | after.keys():
         move = (before.get(who, NOT_YET), after.get(who, GONE))
         pairs[move] = pairs.get(move, 0) + 1
-    moves = sorted(pairs)
-    counts: Ints = np.array([pairs[move] for move in moves], dtype=np.int64)
+    ordered = sorted(pairs)
+    counts: Ints = np.array([pairs[move] for move in ordered], dtype=np.int64)
     sides = {"before": 0, "after": 1}
-    if share_of == "all" or not moves:
-        whole = np.full(len(moves), counts.sum())
+    if share_of == "all" or not ordered:
+        whole = np.full(len(ordered), counts.sum())
     else:
-        names = np.array([move[sides[share_of]] for move in moves])
+        names = np.array([move[sides[share_of]] for move in ordered])
         whole = np.array([counts[names == name].sum() for name in names])
     days = [
-        pa.nulls(len(moves), pa.timestamp("us"))
+        pa.nulls(len(ordered), pa.timestamp("us"))
         if day is None
-        else _periods.timestamps(np.full(len(moves), day))
+        else _periods.timestamps(np.full(len(ordered), day))
         for day in (from_day, to_day)
     ]
     return pa.table(
         {
             "from_as_of": days[0],
             "to_as_of": days[1],
-            "from_segment": pa.array([move[0] for move in moves], pa.string()),
-            "to_segment": pa.array([move[1] for move in moves], pa.string()),
+            "from_segment": pa.array([move[0] for move in ordered], pa.string()),
+            "to_segment": pa.array([move[1] for move in ordered], pa.string()),
             "customers": counts,
             "share": counts / np.maximum(whole, 1),
+            "of": whole,
         }
     )

@@ -214,12 +214,12 @@ def plot_segments(
     drawn = _plot.axes(ax, caller=caller, figsize=(7.0, max(2.5, height)))
     labels = _result.ids(keys.take(order)).to_pylist()
     _plot.names(drawn, "y", [_plot.label(name) for name in labels], np.arange(len(order)))
-    _segment_bars(drawn, bars, title, len(order))
+    segment_bars(drawn, bars, title, len(order))
     drawn.set_ylabel(_plot.label(segment_col), fontfamily=_plot.fonts(), parse_math=False)
     return drawn
 
 
-def _segment_bars(ax: "Axes", bars: list[tuple[str, Floats, Any]], title: str, n: int) -> None:
+def segment_bars(ax: "Axes", bars: list[tuple[str, Floats, Any]], title: str, n: int) -> None:
     """Draw one bar a segment and measure, with its size and share at the end."""
     thick = 0.8 / len(bars)
     ax.set_ylim(n - 0.4, -0.6)
