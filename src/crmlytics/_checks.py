@@ -64,8 +64,9 @@ def number(value: Any, *, name: str, caller: str, low: float, high: float = math
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if is_number and math.isfinite(value) and low <= value <= high:
         return float(value)
-    bounds = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of {low:g} or more"
-    raise OptionError(f"{caller}: {name} must be a number {bounds}; got {value!r}.")
+    bounds = f" of {low:g} or more" if math.isfinite(low) else ""
+    bounds = f" from {low:g} to {high:g}" if math.isfinite(high) else bounds
+    raise OptionError(f"{caller}: {name} must be a number{bounds}; got {value!r}.")
 
 
 def floats(value: Any) -> NDArray[np.float64] | None:

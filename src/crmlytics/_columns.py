@@ -141,6 +141,8 @@ class Ticks:
 
 def ticks(series: nw.Series[Any]) -> Ticks:
     """Return a column of dates without nulls as integers."""
+    if not len(series):  # then it need not be one of dates at all
+        return Ticks(np.zeros(0, dtype=np.int64), 1)
     native = series.to_native()
     if hasattr(getattr(native, "dtype", None), "tz"):  # a zone-aware numpy column of pandas
         native = native.dt.tz_localize(None)

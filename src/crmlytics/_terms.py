@@ -34,6 +34,13 @@ def terms(source: Source, as_of: Any) -> Terms:
     if "end" not in source.names:
         return Terms(start, np.full(len(start), NEVER), day)
     micros, known = _columns.moments(source.column("end"))
+    zoned = [_columns.zone(source.column(role)) is not None for role in ("start", "end")]
+    if known.any() and zoned[0] != zoned[1]:
+        raise DataError(
+            f"{source.caller}: of {source.names['start']!r} (start_col) and {source.names['end']!r}"
+            " (end_col) one has a time zone and the other none. Bring both into one zone, or take "
+            "it from both."
+        )
     end = np.where(known, micros // _columns.MICROS, NEVER)
     backwards = int(np.count_nonzero(end < start))
     if backwards:

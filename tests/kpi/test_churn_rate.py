@@ -292,6 +292,12 @@ def test_empty_table_has_the_columns():
     assert len(got) == 0
 
 
+def test_an_empty_table_needs_no_types():
+    none = pd.DataFrame({"customer_id": [], "date": [], "amount": []})
+    got = crm.kpi.churn_rate(none, lapse_days=30, as_of=date(2026, 1, 1))
+    assert len(got) == 0
+
+
 GOOD = subscriptions([("a", 0, 10, 1.0, "x")]).to_pandas()
 BOUGHT = purchases([("a", 0, 1.0, "x")]).to_pandas()
 BAD = [
@@ -303,6 +309,7 @@ BAD = [
     (GOOD.assign(end_date=at(-3)), {}, DataError, "1 of 1 rows of table end before they start"),
     (GOOD.assign(customer_id=None), {}, DataError, "customer_id"),
     (GOOD.assign(amount=np.inf), {"of": "revenue"}, DataError, "infinite|infinity"),
+    (GOOD.assign(end_date=GOOD["end_date"].dt.tz_localize("UTC")), {}, DataError, "time zone"),
     (GOOD, {"as_of": date(2025, 1, 1)}, OptionError, "before the first date"),
     (GOOD.head(0), {}, DataError, "no rows"),
 ]
