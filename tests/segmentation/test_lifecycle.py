@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -477,6 +478,19 @@ def test_lazy_transactions_go_alone(make_lazy):
     table = make_lazy(pa.Table.from_pandas(SMALL, preserve_index=False))
     with pytest.raises(DataError, match=r"^lifecycle_stages: customers is given and transactions"):
         seg.lifecycle_stages(table, customers=PEOPLE, as_of=day(9))
+
+
+def test_categories_of_lazy_tables_stay_categories():
+    lines = pl.from_pandas(SMALL).with_columns(pl.col("customer_id").cast(pl.Categorical)).lazy()
+    found = seg.lifecycle_stages(lines).collect()
+    assert found.schema["customer_id"] == pl.Categorical
+    assert sorted(found["customer_id"].cast(pl.String)) == ["a", "b"]
+
+
+def test_a_threshold_of_yours_may_contradict_those_of_the_data():
+    lines = frame([("a", 0), ("a", 18), ("b", 62), ("c", 82)])
+    with pytest.raises(OptionError, match=r"at_risk is 20 days and lapsed 18\. .* name all three"):
+        seg.lifecycle_stages(lines, thresholds={"at_risk": 20})
 
 
 @pytest.mark.parametrize(

@@ -190,5 +190,5 @@ def check_order(days: Mapping[str, float | None], caller: str) -> None:
         if one > other:
             raise OptionError(
                 f"{caller}: thresholds must not fall from at_risk over lapsed to lost; {name} is "
-                f"{one:g} days and {later} {other:g}. Change one of them."
+                f"{one:g} days and {later} {other:g}. Change one, or name all three."
             )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
@@ -205,9 +206,13 @@ def handed(
     table = pa.concat_tables([part for part in parts if len(part)] or parts[:1])
     if source.lazy:
         named = [source.names.get(name, name) for name in schema]
-        return _lazy.handed_back(
-            source.native, table.select(list(schema)).rename_columns(named), source.kind
-        )
+        plain = table.select(list(schema)).rename_columns(named)
+        lazy = _lazy.handed_back(source.native, plain, source.kind)
+        if not source.kind.startswith("Polars"):
+            return lazy
+        ids = nw.col(source.names["customer"])  # categories came here as text
+        held = source.table.collect_schema()["customer"]
+        return nw.from_native(lazy).with_columns(ids.cast(held)).to_native()
     keys = [name for name in schema if name in {"as_of", "customer"}]
     if tables.people is None:
         return _result.native(source, table, schema, sort_by=keys)
