@@ -191,7 +191,7 @@ WRONG = {
     "flavour": "vaders",
     "language": "french",
     "lag_days": -1,
-    "lapse_days": 0,
+    "lapse_days": -1,
     "monthly_churn": 1,
     "reward": -1,
     "would_have_joined": 2,
