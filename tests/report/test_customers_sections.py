@@ -58,7 +58,7 @@ def test_kinds_do_not_depend_on_the_order_of_rows(found):
 
 def test_where_there_are_no_kinds_none_are_shown():
     made = kinds(SHOP.customers[["customer_id", "language"]])
-    assert "There are no such groups" in made.body
+    assert "No number of groups holds all of that" in made.body
     assert "holds no numbers that tell them apart" in made.body
     assert made.body.count("<svg") == 1
     assert (made.customers, made.headlines) == (None, ())

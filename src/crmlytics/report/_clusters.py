@@ -155,9 +155,9 @@ def _listed(names: list[str]) -> str:
 
 def _none() -> str:
     return _page.paragraph(
-        "There are no such groups. Customers differ by degrees and not by kind, and to cut them "
-        "into types would be an invention, so that none are shown. Segments by rules that can be "
-        "stated, as above, serve better."
+        "No number of groups holds all of that. Customers differ by degrees more than by kind, or "
+        "too little is known of them to tell. To cut them into types would be an invention, so "
+        "that none are shown. Segments by rules that can be stated, as above, serve better."
     )
 
 
