@@ -47,11 +47,8 @@ def section(inputs: Inputs) -> Section:
             (_page.text(name), _page.number(len(table))) for name, table in inputs.others.items()
         ]
         body += _page.table(("table", "rows"), rows)
-        body += _page.paragraph(
-            "Tables other than transactions and customers are counted here; no section of this "
-            "page draws on them yet.",
-            soft=True,
-        )
+        if "campaigns" in inputs.others:
+            body += _page.paragraph("No section of this page draws on campaigns yet.", soft=True)
         body += _matched(inputs)
     headline = (
         f"{inputs.first_day} to {inputs.as_of}: {inputs.n_used:,} of {inputs.n_rows:,} lines used."
