@@ -37,7 +37,8 @@ BENCHES = {
 }
 LIBRARIES = (
     "crmlytics", "numpy", "scipy", "pandas", "pyarrow", "narwhals", "polars", "duckdb", "lifetimes",
-    "mlxtend", "nltk", "numba", "pyfim", "empulse", "vaderSentiment",
+    "mlxtend", "nltk", "numba", "pyfim", "kmodes", "empulse",
+    "vaderSentiment",
 )  # fmt: skip
 # module: the most CPU seconds that importing it may take; None: stated only
 IMPORTS = {

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crmlytics import _threads
 from crmlytics._columns import Floats, Ints
 
 _STEPS = 100
@@ -33,10 +34,11 @@ def lloyd(
     """
     lengths = np.einsum("ij,ij->i", points, points)
     best: tuple[Floats, Ints, float] | None = None
-    for _ in range(n_starts):
-        found = _descent(points, lengths, _start(points, lengths, k, rng), modes)
-        if best is None or found[2] < best[2] * (1 - 1e-9):
-            best = found
+    with _threads.one_thread("blas"):  # narrow products: more threads only wait for each other
+        for _ in range(n_starts):
+            found = _descent(points, lengths, _start(points, lengths, k, rng), modes)
+            if best is None or found[2] < best[2] * (1 - 1e-9):
+                best = found
     assert best is not None  # noqa: S101 - there is a start
     return best
 
