@@ -40,7 +40,7 @@ def poisson(counts: Any, confidence: float) -> tuple[Floats, Floats]:
     from scipy.special import gammaincinv
 
     n, tail = np.asarray(counts, dtype=np.float64), (1 - confidence) / 2
-    lower = np.where(n > 0, gammaincinv(np.maximum(n, 1.0), tail), 0.0)
+    lower = np.where(n > 0, gammaincinv(np.where(n > 0, n, 1.0), tail), 0.0)
     return lower, np.asarray(gammaincinv(n + 1, 1 - tail), dtype=np.float64)
 
 

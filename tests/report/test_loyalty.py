@@ -62,3 +62,18 @@ def test_scores_of_another_scale_are_a_sentence():
 )
 def test_without_scores_there_is_no_section(feedback):
     assert section(feedback) is None
+
+
+def test_dates_of_feedback_may_have_a_zone_or_be_unknown(tmp_path):
+    """Scores and texts of the table are read by two sections, in the same way."""
+    shop = crm.datasets.simulate_shop(n_customers=80, days=200, random_state=4)
+    dates = shop.feedback["date"].mask(shop.feedback.index == 0)
+    for given in (dates, dates.dt.tz_localize("Asia/Tehran")):
+        made = crm.report.build_report(
+            transactions=shop.transactions,
+            feedback=shop.feedback.assign(date=given),
+            out_dir=tmp_path,
+        )
+        page = made.report.read_text(encoding="utf-8")
+        assert 'id="loyalty"' in page
+        assert "Is it changing?" in page

@@ -1,6 +1,5 @@
 """The different days on which each customer did something: what gaps and stickiness count."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crmlytics import _codes, _columns, _frame, _groups, _lazy, _transactions
+from crmlytics import _codes, _columns, _groups, _lazy, _transactions
 from crmlytics._columns import Bools, Ints, Keys
 from crmlytics._frame import Source
 from crmlytics._groups import Groups
@@ -24,20 +23,6 @@ class Days:
     group: Ints
     day: Ints
     starts: Bools  # the first day of a customer in a group
-
-
-def read_purchases(
-    transactions: Any, caller: str, *, by: Any, result: Sequence[str], lazy: bool, **columns: Any
-) -> Source:
-    """Read lines at the door; a table without a column "amount" has no returns."""
-    opened, _ = _frame.open_table(transactions, caller=caller, argument="transactions", lazy=lazy)
-    amount = columns["amount_col"]
-    if amount is None or (amount == "amount" and amount not in opened.collect_schema().names()):
-        del columns["amount_col"]
-    return _frame.read(
-        transactions, caller=caller, argument="transactions", roles=columns, by=by, lazy=lazy,
-        result=tuple(result),
-    )  # fmt: skip
 
 
 def of_engine(source: Source, day: int) -> Any:

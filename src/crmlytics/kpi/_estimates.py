@@ -1,6 +1,6 @@
 """What KPIs with an interval share: read, add up, divide, lay out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,30 @@ ESTIMATE = {
 }
 
 
+def lines(
+    transactions: Any,
+    caller: str,
+    *,
+    by: Any,
+    result: Sequence[str],
+    lazy: bool = False,
+    needs_amounts: bool = False,
+    **columns: str | None,
+) -> _frame.Source:
+    """Read lines at the door; unless amounts are needed, a table without them has no returns."""
+    if not needs_amounts:
+        opened, _ = _frame.open_table(
+            transactions, caller=caller, argument="transactions", lazy=lazy
+        )
+        amount, there = columns["amount_col"], opened.collect_schema().names()
+        if amount is None or (amount == "amount" and amount not in there):
+            del columns["amount_col"]
+    return _frame.read(
+        transactions, caller=caller, argument="transactions", roles=columns,
+        optional=("order_col",), by=by, lazy=lazy, result=tuple(result),
+    )  # fmt: skip
+
+
 def totals(
     transactions: Any,
     caller: str,
@@ -26,20 +50,12 @@ def totals(
     as_of: Any,
     by: Any,
     needs_amounts: bool = True,
-    **columns: str | None,
+    **columns: Any,
 ) -> tuple[_frame.Source, _transactions.Totals]:
     """Read lines at the door and add them up by customer and group."""
-    if not needs_amounts:
-        opened, _ = _frame.open_table(
-            transactions, caller=caller, argument="transactions", lazy=False
-        )
-        amount = columns["amount_col"]
-        if amount is None or (amount == "amount" and amount not in opened.columns):
-            del columns["amount_col"]
-    source = _frame.read(
-        transactions, caller=caller, argument="transactions", roles=columns,
-        optional=("order_col",), by=by, result=tuple(ESTIMATE),
-    )  # fmt: skip
+    source = lines(
+        transactions, caller, by=by, result=tuple(ESTIMATE), needs_amounts=needs_amounts, **columns
+    )
     return source, _transactions.totals(source, _frame.as_of(source, as_of))
 
 

@@ -48,18 +48,6 @@ def day(as_of: Any, *sources: Source) -> int:
     return max(_frame.as_of(source, as_of) for source in sources)
 
 
-def lines(table: Any, caller: str, *, by: Any, result: Any, **columns: str | None) -> Source:
-    """Read transactions, with amounts where they are there to tell returns."""
-    opened, _ = _frame.open_table(table, caller=caller, argument="transactions", lazy=False)
-    amount = columns["amount_col"]
-    if amount is None or (amount == "amount" and amount not in opened.columns):
-        del columns["amount_col"]
-    return _frame.read(
-        table, caller=caller, argument="transactions", roles=columns, optional=("order_col",),
-        by=by, result=result,
-    )  # fmt: skip
-
-
 def bought(source: Source, day: int) -> Bools | None:
     """Mark the purchases up to a day; None means all rows."""
     negative = _codes.returns(source)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from narwhals.stable.v2.typing import IntoDataFrameT, IntoFrameT
 
 from crmlytics import _checks, _frame, _intervals, _lazy, _periods, _result
-from crmlytics.kpi import _days, _gap_curve
+from crmlytics.kpi import _days, _estimates, _gap_curve
 from crmlytics.kpi._definitions import defined
 
 GAPS = {"date": "date", "gap_days": "int"}
@@ -92,7 +92,7 @@ def purchase_gaps(
     0           a 2026-01-09         7
     1           a 2026-02-01        23
     """
-    source = _days.read_purchases(
+    source = _estimates.lines(
         transactions, "purchase_gaps", by=by, result=tuple(GAPS), lazy=True,
         customer_col=customer_col, date_col=date_col, amount_col=amount_col,
     )  # fmt: skip
@@ -213,7 +213,7 @@ def purchase_gap_summary(
     with_open = _checks.flag(censored, name="censored", caller=caller)
     one_each = _checks.flag(first_only, name="first_only", caller=caller)
     z = _intervals.z_value(_checks.confidence(confidence, caller))
-    source = _days.read_purchases(
+    source = _estimates.lines(
         transactions, caller, by=by, result=tuple(SUMMARY), lazy=False,
         customer_col=customer_col, date_col=date_col, amount_col=amount_col,
     )  # fmt: skip

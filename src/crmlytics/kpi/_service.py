@@ -137,7 +137,7 @@ def complaint_rate(
         interactions, caller=caller, argument="interactions", by=by, result=COMPLAINTS,
         roles={"customer_col": customer_col, "event_col": event_col, "date_col": date_col},
     )  # fmt: skip
-    lines = _pairs.lines(
+    lines = _estimates.lines(
         transactions, caller, by=by, result=COMPLAINTS, customer_col=customer_col,
         order_col=order_col, date_col=date_col, amount_col=amount_col,
     )  # fmt: skip
@@ -220,12 +220,6 @@ def _columns_of(found: dict[str, Any], per: str, size: int, level: float) -> dic
 
 
 def _garwood(count: Floats, exposure: Floats, level: float) -> tuple[Floats, Floats]:
-    """Return the interval of a Poisson rate (Garwood 1936); NaN without exposure."""
-    from scipy.special import gammaincinv
-
-    tail = (1 - level) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lower = np.where(count > 0, gammaincinv(np.maximum(count, 1e-300), tail), 0.0) / exposure
-        upper = gammaincinv(count + 1, 1 - tail) / exposure
-    known = exposure > 0
-    return np.where(known, lower, np.nan), np.where(known, upper, np.nan)
+    """Return the interval of a Poisson rate; NaN without exposure."""
+    lower, upper = _intervals.poisson(count, level)
+    return _estimates.divide(lower, exposure), _estimates.divide(upper, exposure)

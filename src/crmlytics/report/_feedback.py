@@ -3,8 +3,6 @@
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from crmlytics import _intervals, sentiment
 from crmlytics.errors import CrmlyticsError, CrmlyticsWarning
 from crmlytics.report import _page
@@ -38,7 +36,9 @@ def section(inputs: Inputs) -> Section | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CrmlyticsWarning)
-            texts = sentiment.score_sentiment(_seen(given, inputs), flavour="improved")
+            seen = inputs.up_to(given)
+            dates = [name for name in [inputs.columns.date] if name in seen]
+            texts = sentiment.score_sentiment(seen.dropna(subset=dates), flavour="improved")
             body, headlines = _overall(texts)
             body += _over_time(texts, inputs) + _aspects(texts)
             customers = _customers(texts, inputs)
@@ -48,16 +48,6 @@ def section(inputs: Inputs) -> Section | None:
             "feedback", _TITLE, _page.paragraph(f"The feedback does not allow it: {reason}")
         )
     return Section("feedback", _TITLE, body, headlines=headlines, customers=customers)
-
-
-def _seen(feedback: "pd.DataFrame", inputs: Inputs) -> "pd.DataFrame":
-    """Leave out what was written after the day of the report."""
-    date = inputs.columns.date
-    if date not in feedback:
-        return feedback
-    end = np.datetime64(inputs.as_of) + np.timedelta64(1, "D")
-    kept: pd.DataFrame = feedback[feedback[date] < end]
-    return kept
 
 
 def _overall(texts: "pd.DataFrame") -> tuple[str, tuple[str, ...]]:

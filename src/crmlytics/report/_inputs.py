@@ -68,6 +68,17 @@ class Inputs:
         lines, end = self.purchases, np.datetime64(self.as_of) + np.timedelta64(1, "D")
         return lines[lines[self.columns.date] < end]
 
+    def up_to(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """Leave out the rows of another table that are dated after `as_of`."""
+        date = self.columns.date
+        if date not in table or table[date].dtype.kind != "M":
+            return table
+        if getattr(table[date].dtype, "tz", None) is not None:
+            table = table.assign(**{date: table[date].dt.tz_localize(None)})
+        end = np.datetime64(self.as_of) + np.timedelta64(1, "D")
+        kept: pd.DataFrame = table[~(table[date] >= end)]
+        return kept
+
     @property
     def n_used(self) -> int:
         """How many lines the figures are made from."""

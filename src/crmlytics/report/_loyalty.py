@@ -31,7 +31,7 @@ def section(inputs: Inputs) -> Section | None:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", CrmlyticsWarning)
-            answers = _seen(given, inputs)
+            answers = inputs.up_to(given)
             if not answers["score"].notna().any():
                 return None
             found = kpi.nps(answers).to_dict("records")[0]
@@ -52,19 +52,6 @@ def section(inputs: Inputs) -> Section | None:
         f"{found['n']:,} answers."
     )
     return Section("loyalty", _TITLE, body, headlines=() if doubts else (headline,))
-
-
-def _seen(feedback: "pd.DataFrame", inputs: Inputs) -> "pd.DataFrame":
-    """Leave out what was answered after the day of the report."""
-    date = inputs.columns.date
-    if date not in feedback or feedback[date].dtype.kind != "M":
-        return feedback
-    when = feedback[date]
-    if getattr(when.dtype, "tz", None) is not None:
-        feedback = feedback.assign(**{date: when.dt.tz_localize(None)})
-    end = np.datetime64(inputs.as_of) + np.timedelta64(1, "D")
-    kept: pd.DataFrame = feedback[~(feedback[date] >= end)]
-    return kept
 
 
 def _points(score: float) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from narwhals.stable.v2.typing import IntoDataFrameT
 
 _ARABIC = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufeff"
-_HEBREW = "\u0590-\u05ff\ufb1d-\ufb4f"
 _LATIN = "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff"
 _LETTER = re.compile(r"[^\W\d_]")
 _OF = {
